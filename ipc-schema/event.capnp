@@ -1,0 +1,427 @@
+@0xd398a423344c2a74;
+# The one model of an event: what the collector makes, what the export channel and the event log
+# carry, and what every exporter renders.
+#
+# This file is also the field table. The annotations say how a field looks in OISP JSON; the same
+# table gives the JSON Schema and the event reference (ipc-schema/event-json, ipc-schema/event-docs).
+# A new field is one line here.
+#
+# Rules of the JSON form:
+#  * the key is the field's name in snake_case, unless $json names another;
+#  * keys are written in the order of this file;
+#  * absent is absent: a null pointer, an empty list, an enum's first member `unset`, and a number
+#    that equals its default here are not written (so a number whose zero means something has the
+#    default -1); $always writes it whatever it is;
+#  * Text marked $raw holds one JSON value, as the provider sent it, and is written without change:
+#    so no number is rounded and no word is altered;
+#  * a UInt64 marked $timestamp is nanoseconds since 1970, written as RFC 3339 in UTC.
+
+using Cxx = import "/capnp/c++.capnp";
+$Cxx.namespace("oisp::schema");
+
+annotation json @0xd0b5b1c7a1b2c301 (field, enumerant) :Text;
+annotation raw @0xd0b5b1c7a1b2c302 (field) :Void;
+annotation timestamp @0xd0b5b1c7a1b2c303 (field) :Void;
+annotation always @0xd0b5b1c7a1b2c304 (field) :Void;
+annotation eventType @0xd0b5b1c7a1b2c305 (field) :Text;
+annotation doc @0xd0b5b1c7a1b2c306 (field, struct, enum) :Text;
+
+struct Event $doc("One event. Every event has this envelope; `data` depends on `event_type`.") {
+  oispVersion @0 :Text $doc("Version of the OISP envelope: \"0.1\".");
+  eventId @1 :Text $doc("ULID; the same event always has the same id, so delivery twice is harmless.");
+  # event_type is written here, from the member of `data` that is set.
+  ts @2 :UInt64 $timestamp $doc("When it happened, from kernel time.");
+  tsMono @3 :UInt64 $doc("The same moment in nanoseconds of CLOCK_BOOTTIME.");
+  host @4 :Host;
+  actor @5 :Actor;
+  process @6 :Process;
+  app @7 :App;
+  source @8 :Source;
+  confidence @9 :Confidence;
+  ext @10 :Extensions;
+  relatedEvents @11 :List(RelatedEvent);
+  data :union {
+    unset @12 :Void;
+    aiRequest @13 :AiRequest $eventType("ai.request");
+    aiResponse @14 :AiResponse $eventType("ai.response");
+    toolCall @15 :ToolCall $eventType("agent.tool_call");
+    toolResult @16 :ToolResult $eventType("agent.tool_result");
+    processExec @17 :ProcessExec $eventType("process.exec");
+    processExit @18 :ProcessExit $eventType("process.exit");
+    processFork @19 :ProcessFork $eventType("process.fork");
+    networkConnect @20 :NetworkConnect $eventType("network.connect");
+    tlsHandshake @21 :TlsHandshake $eventType("tls.handshake");
+    sensorStart @22 :SensorStart $eventType("sensor.start");
+    sensorStop @23 :SensorStop $eventType("sensor.stop");
+    sensorCoverage @24 :SensorCoverage $eventType("sensor.coverage");
+    sensorLoss @25 :SensorLoss $eventType("sensor.loss");
+  }
+}
+
+struct Host $doc("The machine.") {
+  hostname @0 :Text;
+  deviceId @1 :Text $doc("Content of /etc/machine-id.");
+  os @2 :Text;
+  osVersion @3 :Text;
+  arch @4 :Text;
+  kernelVersion @5 :Text;
+}
+
+struct Actor $doc("The user the process runs as.") {
+  uid @0 :Int64 = -1;
+  user @1 :Text;
+  gid @2 :Int64 = -1;
+}
+
+struct Process $doc("The process that did it. Identity is (boot, pid, start time, exec count): see ext.oisp_sensor.") {
+  pid @0 :UInt32 $always;
+  ppid @1 :Int64 = -1;
+  exe @2 :Text;
+  name @3 :Text $doc("The kernel's comm.");
+  cmdline @4 :Text;
+  cwd @5 :Text;
+  tid @6 :Int64 = -1;
+}
+
+struct App $doc("The application, where it is known.") {
+  appId @0 :Text;
+  name @1 :Text;
+  vendor @2 :Text;
+  version @3 :Text;
+  category @4 :Text;
+  tier @5 :Text $doc("unknown, identified or profiled.");
+}
+
+struct Source $doc("How it was seen.") {
+  collector @0 :Text;
+  collectorVersion @1 :Text;
+  captureMethod @2 :Text;
+  capturePoint @3 :Text;
+}
+
+struct Confidence $doc("How sure it is, and how whole.") {
+  level @0 :Text $doc("low, medium or high.");
+  completeness @1 :Text $doc("metadata_only, partial or full.");
+  reasons @2 :List(Text);
+  contentSource @3 :Text;
+  aiDetectionMethod @4 :Text $doc("known_endpoint (by host) or payload_inspection (by shape of path and body).");
+}
+
+struct Extensions {
+  oispSensor @0 :SensorExtension $json("oisp_sensor");
+}
+
+struct SensorExtension $doc("What this sensor adds to the OISP envelope.") {
+  sequence @0 :UInt64 $always $doc("Number of the event in this run; rises by one.");
+  bootId @1 :Text;
+  processStart @2 :UInt64 $timestamp $doc("Start time of the process.");
+  execCount @3 :Int64 = -1 $doc("Changes with every exec of the process.");
+  cgroupId @4 :UInt64;
+  mountNamespace @5 :UInt32;
+  stream @6 :Text $doc("Name of the TLS stream (process, session), the same for all its events.");
+  exchange @7 :UInt32 $doc("Number of the request on its stream, from 1.");
+  http @8 :HttpExchange;
+  connection @9 :Connection;
+  incomplete @10 :List(Text) $doc("What is missing, and why: joined_late, stream_ended, cut, lost, body_too_large.");
+  secrets @11 :List(SecretCount) $doc("Kinds of secrets that were replaced by markers in this event.");
+}
+
+struct SecretCount {
+  type @0 :Text;
+  count @1 :UInt32 $always;
+}
+
+struct HttpExchange $doc("The HTTP message that the event was decoded from.") {
+  method @0 :Text;
+  scheme @1 :Text;
+  host @2 :Text;
+  path @3 :Text $doc("With the query; secrets in it are markers.");
+  version @4 :Text;
+  statusCode @5 :Int32 = -1;
+  contentType @6 :Text;
+  bodyBytes @7 :Int64 = -1 $doc("Size of the body as sent, after transfer coding and before decompression.");
+  decodedBytes @8 :Int64 = -1 $doc("Size of the body after decompression.");
+  contentEncoding @9 :Text;
+  userAgent @10 :Text;
+  body @11 :Text $doc("The decoded body as text, only where bodies were asked for (record --bodies).");
+  bodyBase64 @12 :Text $doc("The same where it is not UTF-8.");
+}
+
+struct Endpoint {
+  ip @0 :Text;
+  port @1 :Int32 = -1;
+  domain @2 :Text;
+}
+
+struct Connection $doc("The connection behind a stream.") {
+  local @0 :Endpoint;
+  remote @1 :Endpoint;
+  confidence @2 :Text $doc("socket (seen in the same call), sni, or process (the only candidate of the process).");
+}
+
+struct RelatedEvent {
+  eventId @0 :Text;
+  relationship @1 :Text $doc("parent, child, caused_by, causes or related.");
+}
+
+struct Provider {
+  name @0 :Text $doc("openai, anthropic, …; `unknown` where only the shape of the exchange was recognised.");
+  endpoint @1 :Text $doc("https://HOST/PATH without the query.");
+}
+
+struct Model {
+  id @0 :Text;
+  family @1 :Text;
+}
+
+enum Tri { unset @0; no @1 $json("false"); yes @2 $json("true"); }
+# Written as a JSON boolean.
+
+struct AiRequest $doc("A request to a model.") {
+  requestId @0 :Text $doc("Links to the ai.response.");
+  provider @1 :Provider;
+  model @2 :Model;
+  requestType @3 :Text $doc("chat, completion, embedding, image, audio, moderation or other.");
+  dialect @4 :Text $doc("openai.chat_completions or anthropic.messages.");
+  streaming @5 :Tri;
+  messages @6 :List(Message);
+  messagesCount @7 :Int32 = -1;
+  hasSystemPrompt @8 :Tri;
+  system @9 :Text $doc("The system prompt where it is not one of the messages (Anthropic).");
+  tools @10 :List(Tool);
+  toolsCount @11 :Int32 = -1;
+  toolChoice @12 :Text $raw;
+  parameters @13 :Parameters;
+  hasImages @14 :Tri;
+  imageCount @15 :Int32 = -1;
+}
+
+struct Parameters $doc("As the program sent them.") {
+  temperature @0 :Text $raw;
+  topP @1 :Text $raw;
+  topK @2 :Text $raw;
+  maxTokens @3 :Text $raw;
+  maxCompletionTokens @4 :Text $raw;
+  frequencyPenalty @5 :Text $raw;
+  presencePenalty @6 :Text $raw;
+  stop @7 :Text $raw;
+  seed @8 :Text $raw;
+  n @9 :Text $raw;
+  thinking @10 :Text $raw;
+  reasoningEffort @11 :Text $raw;
+  responseFormat @12 :Text $raw;
+}
+
+struct Message {
+  role @0 :Text;
+  content @1 :Text $doc("The text; of a message of several parts, its text parts joined by a line feed.");
+  contentLength @2 :Int64 = -1;
+  parts @3 :List(ContentPart) $doc("Where the message has parts.");
+  toolCallId @4 :Text;
+  name @5 :Text;
+  toolCalls @6 :List(ToolCallItem);
+  refusal @7 :Text;
+}
+
+struct ContentPart {
+  type @0 :Text;
+  text @1 :Text;
+  mediaType @2 :Text;
+  sizeBytes @3 :Int64 = -1 $doc("Of data that is not text, as encoded.");
+  url @4 :Text;
+  toolCallId @5 :Text;
+  name @6 :Text;
+  arguments @7 :Text $raw;
+  isError @8 :Tri;
+}
+
+struct Tool {
+  name @0 :Text;
+  type @1 :Text;
+  description @2 :Text;
+}
+
+struct ToolCallItem {
+  id @0 :Text;
+  name @1 :Text;
+  type @2 :Text;
+  arguments @3 :Text $raw $doc("A JSON string (OpenAI) or object (Anthropic), as sent.");
+}
+
+struct AiResponse $doc("The answer. Each ai.request has exactly one, also on errors and broken streams.") {
+  requestId @0 :Text;
+  providerRequestId @1 :Text $doc("The id in the body.");
+  provider @2 :Provider;
+  model @3 :Model;
+  statusCode @4 :Int32 = -1;
+  success @5 :Tri;
+  error @6 :AiError;
+  choices @7 :List(Choice);
+  toolCalls @8 :List(ToolCallItem);
+  toolCallsCount @9 :Int32 = -1;
+  usage @10 :Usage;
+  latencyMs @11 :Int64 = -1 $doc("From the request's first byte to the answer's last.");
+  timeToFirstTokenMs @12 :Int64 = -1 $doc("To the first delta of a streamed answer.");
+  finishReason @13 :Text $doc("stop, length, tool_calls, content_filter, error or other.");
+  finishReasonRaw @14 :Text $doc("The provider's own word.");
+  thinking @15 :Thinking;
+  streaming @16 :Tri;
+  chunkCount @17 :Int64 = -1 $doc("Server-sent events with data in a streamed answer.");
+  serviceTier @18 :Text;
+}
+
+struct AiError {
+  type @0 :Text;
+  message @1 :Text;
+  code @2 :Text $raw;
+}
+
+struct Choice {
+  index @0 :Int32 $always;
+  message @1 :Message;
+  finishReason @2 :Text $doc("The provider's own word.");
+}
+
+struct Usage $doc("Numbers as the provider sent them; what it did not send is absent.") {
+  promptTokens @0 :Text $raw;
+  completionTokens @1 :Text $raw;
+  totalTokens @2 :Text $raw;
+  cachedTokens @3 :Text $raw;
+  cacheCreationTokens @4 :Text $raw;
+  reasoningTokens @5 :Text $raw;
+}
+
+struct Thinking {
+  content @0 :Text;
+  contentLength @1 :Int64 = -1;
+}
+
+struct AgentInfo {
+  name @0 :Text;
+}
+
+struct ToolName {
+  name @0 :Text;
+  type @1 :Text;
+}
+
+struct ToolCall $doc("The model asked for a tool.") {
+  requestId @0 :Text;
+  tool @1 :ToolName;
+  callId @2 :Text;
+  triggeredBy @3 :Text;
+  arguments @4 :Text $raw;
+}
+
+struct ToolResult $doc("A program sent a tool's result back to the model.") {
+  requestId @0 :Text;
+  tool @1 :ToolName;
+  callId @2 :Text;
+  success @3 :Tri;
+  result @4 :Text;
+  resultSizeBytes @5 :Int64 = -1;
+}
+
+struct ProcessExec {
+  exe @0 :Text;
+  args @1 :List(Text);
+  argsTruncated @2 :Tri;
+  cwd @3 :Text;
+}
+
+struct ProcessExit {
+  exitCode @0 :Int32 = -1;
+  signal @1 :Int32 = -1;
+  signalName @2 :Text;
+  runtimeMs @3 :Int64 = -1;
+  terminationType @4 :Text $doc("normal, signaled or coredump.");
+}
+
+struct ProcessFork {
+  childPid @0 :UInt32 $always;
+}
+
+struct NetworkConnect {
+  dest @0 :Endpoint;
+  src @1 :Endpoint;
+  protocol @2 :Text;
+  success @3 :Tri;
+  error @4 :Text;
+  latencyMs @5 :Text $raw;
+  tls @6 :TlsInfo;
+}
+
+struct TlsInfo {
+  sni @0 :Text;
+}
+
+struct TlsHandshake $doc("A TLS handshake of a watched process ended, well or not.") {
+  sni @0 :Text;
+  success @1 :Tri;
+  durationMs @2 :Text $raw;
+  library @3 :Text $doc("Family, and the file it was found in.");
+  role @4 :Text $doc("client or server.");
+}
+
+struct SensorStart {
+  scope @0 :Text $doc("What is watched, in words.");
+  command @1 :List(Text);
+  pid @2 :Int64 = -1;
+  uprobes @3 :Text $doc("uprobe_multi or perf.");
+  content @4 :Text $doc("What is kept of content, in words.");
+}
+
+struct SensorStop {
+  reason @0 :Text $doc("command_ended, interrupted, failed, …");
+  durationMs @1 :Int64 = -1;
+  commandExitCode @2 :Int32 = -1;
+  commandSignal @3 :Int32 = -1;
+}
+
+struct SensorCoverage $doc("What was seen and what was not, with reasons. Sent at the end, and whenever a new blind spot shows.") {
+  processes @0 :UInt64 $always;
+  connections @1 :UInt64 $always $doc("TCP connections that watched processes made.");
+  tlsConnections @2 :UInt64 $always;
+  tlsConnectionsRead @3 :UInt64 $always $doc("Of those, how many were read as plaintext.");
+  streams @4 :UInt64 $always;
+  plaintextBytes @5 :UInt64 $always;
+  httpExchanges @6 :UInt64 $always;
+  aiExchanges @7 :UInt64 $always;
+  files @8 :List(ProbedFile);
+  blindSpots @9 :List(BlindSpot);
+  final @10 :Tri;
+}
+
+struct ProbedFile $doc("A file in which TLS functions were looked for and found, or refused.") {
+  path @0 :Text;
+  outcome @1 :Text $doc("probed, refused or failed. Files with no TLS library in them are only counted.");
+  family @2 :Text;
+  reason @3 :Text;
+  sites @4 :UInt32;
+}
+
+struct BlindSpot $doc("Something that a watched process did and that could not be read.") {
+  process @0 :Process;
+  remote @1 :Endpoint;
+  reason @2 :Text $doc("A word: no_tls_library, probe_refused, protocol_not_decoded, joined_late, not_attributed, not_http.");
+  detail @3 :Text $doc("A sentence with what to do.");
+  count @4 :UInt64 $always;
+}
+
+struct SensorLoss $doc("What was lost or cut since the last such event; at the end, in all.") {
+  lost @0 :UInt64 $always $doc("Records.");
+  lostBytes @1 :UInt64 $always $doc("Plaintext bytes known to be in them.");
+  cut @2 :UInt64 $always $doc("Calls that carried more than max_capture.");
+  cutBytes @3 :UInt64 $always;
+  causes @4 :List(LossCause);
+  unexplained @5 :UInt64 $always;
+  final @6 :Tri;
+}
+
+struct LossCause {
+  family @0 :Text;
+  place @1 :Text $doc("ring, memory, streams, fan_out, …");
+  cause @2 :Text;
+  count @3 :UInt64 $always;
+  bytes @4 :UInt64 $always;
+}
