@@ -1,0 +1,213 @@
+"""What the demo provider answers: one request in, the same answer out every time, in either dialect.
+
+The answer follows from the last message:
+  * the user's text holds commands in `backticks` and the request offers tools: one tool call each;
+  * tool results came back: a sentence about them;
+  * otherwise a sentence about the question.
+"""
+
+import hashlib
+import json
+import re
+
+BIG_BYTES = 1 << 20
+MARKER = re.compile(r"demo:([a-z]+(?:-\d+)?)")
+COMMAND = re.compile(r"`([^`]+)`")
+
+ERRORS = {
+    400: ("invalid_request_error", "The body is not a request that I know."),
+    401: ("authentication_error", "No API key was sent."),
+    403: ("permission_error", "This key may not use this model."),
+    404: ("not_found_error", "No such model."),
+    429: ("rate_limit_error", "Rate limit reached: 3 requests a minute. Please try again in 20 s."),
+    500: ("api_error", "The server had an error while processing your request."),
+    529: ("overloaded_error", "Overloaded"),
+}
+
+
+def compact(value):
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def text_of(content):
+    """The text of a message's content: a string, or parts."""
+    if isinstance(content, str):
+        return content
+    return "\n".join(part.get("text") or text_of(part.get("content") or "") for part in content or [])
+
+
+def pieces(text):
+    """Text as a model would stream it: words; long text in bigger steps."""
+    if len(text) > 20000:
+        return [text[at:at + 4000] for at in range(0, len(text), 4000)]
+    return re.findall(r"\S+\s*|\s+", text)
+
+
+class Answer:
+    """What both dialects share: reading the request and deciding what to say."""
+
+    def __init__(self, request, text, results):
+        self.request = request
+        self.model = request["model"]
+        self.streamed = bool(request.get("stream"))
+        self.markers = set(MARKER.findall(text))
+        self.name = hashlib.sha256(compact(request)).hexdigest()[:24]
+        self.input_tokens = len(compact(request)) // 4
+        self.thinking = "I look at the question, then at the tools that I have." if "thinking" in self.markers else ""
+        self.calls = []
+        commands = COMMAND.findall(text)
+        if results:
+            self.text = "The tool says: " + " · ".join(result.strip()[:200] for result in results)
+        elif commands and request.get("tools"):
+            self.calls = [(self.tool_name(), {"command": command}) for command in commands]
+            self.text = "I will run that."
+        elif "big" in self.markers:
+            self.text = ("All work and no play makes a naïve model – ☕. " * (BIG_BYTES // 40))[:BIG_BYTES]
+        else:
+            question = " ".join(MARKER.sub("", text).split())
+            self.text = f"You asked: “{question[:120]}”. I am a demo, so this is all that I know – naïve, but true. ✓"
+        self.output_tokens = len(self.text) // 4 + 12 * len(self.calls)
+
+    def tool_name(self):
+        tool = self.request["tools"][0]
+        return (tool.get("function") or tool)["name"]
+
+
+class OpenAi(Answer):
+    """Chat Completions."""
+
+    def __init__(self, request):
+        messages = request["messages"]
+        results = []
+        while len(results) < len(messages) and messages[-1 - len(results)]["role"] == "tool":
+            results.insert(0, text_of(messages[-1 - len(results)]["content"]))
+        super().__init__(request, "" if results else text_of(messages[-1].get("content")), results)
+
+    @staticmethod
+    def error(status):
+        kind, message = ERRORS.get(status, ERRORS[500])
+        return compact({"error": {"message": message, "type": kind, "param": None, "code": None}})
+
+    def tool_calls(self):
+        return [{"id": f"call_{self.name[:20]}{number}", "type": "function",
+                 "function": {"name": name, "arguments": json.dumps(arguments)}}
+                for number, (name, arguments) in enumerate(self.calls)]
+
+    def finish(self):
+        return "tool_calls" if self.calls else "stop"
+
+    def usage(self):
+        reasoning = 16 if self.thinking else 0
+        return {"prompt_tokens": self.input_tokens, "completion_tokens": self.output_tokens,
+                "total_tokens": self.input_tokens + self.output_tokens,
+                "prompt_tokens_details": {"cached_tokens": 0},
+                "completion_tokens_details": {"reasoning_tokens": reasoning}}
+
+    def head(self, kind):
+        return {"id": "chatcmpl-" + self.name, "object": kind, "created": 1767225600, "model": self.model}
+
+    def whole(self):
+        message = {"role": "assistant", "content": self.text, "refusal": None}
+        if self.thinking:
+            message["reasoning_content"] = self.thinking
+        if self.calls:
+            message.update(content=None, tool_calls=self.tool_calls())
+        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": self.finish()}
+        return compact({**self.head("chat.completion"), "choices": [choice], "usage": self.usage()})
+
+    def stream(self):
+        head = self.head("chat.completion.chunk")
+        with_usage = (self.request.get("stream_options") or {}).get("include_usage")
+
+        def chunk(delta, finish=None):
+            body = {**head, "choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}]}
+            return b"data: " + compact({**body, "usage": None} if with_usage else body) + b"\n\n"
+
+        yield chunk({"role": "assistant", "content": None if self.calls else ""})
+        for piece in pieces(self.thinking):
+            yield chunk({"reasoning_content": piece})
+        if self.calls:
+            calls = self.tool_calls()
+            for number, call in enumerate(calls):
+                function = {"name": call["function"]["name"], "arguments": ""}
+                yield chunk({"tool_calls": [{"index": number, "id": call["id"], "type": "function",
+                                             "function": function}]})
+            # Parallel calls: their arguments arrive in turns.
+            parts = [pieces(call["function"]["arguments"]) for call in calls]
+            for step in range(max(map(len, parts))):
+                for number, part in enumerate(parts):
+                    if step < len(part):
+                        yield chunk({"tool_calls": [{"index": number, "function": {"arguments": part[step]}}]})
+        else:
+            for piece in pieces(self.text):
+                yield chunk({"content": piece})
+        yield chunk({}, self.finish())
+        if with_usage:
+            yield b"data: " + compact({**head, "choices": [], "usage": self.usage()}) + b"\n\n"
+        yield b"data: [DONE]\n\n"
+
+
+class Anthropic(Answer):
+    """Messages."""
+
+    def __init__(self, request):
+        content = request["messages"][-1]["content"]
+        results = []
+        if not isinstance(content, str):
+            results = [text_of(part.get("content") or "") for part in content if part["type"] == "tool_result"]
+        super().__init__(request, "" if results else text_of(content), results)
+        request["max_tokens"]  # The real one insists on it.
+
+    @staticmethod
+    def error(status):
+        kind, message = ERRORS.get(status, ERRORS[500])
+        return compact({"type": "error", "error": {"type": kind, "message": message}})
+
+    def blocks(self):
+        blocks = [{"type": "thinking", "thinking": self.thinking, "signature": "c2lnbmVk" * 4}] if self.thinking else []
+        blocks.append({"type": "text", "text": self.text})
+        return blocks + [{"type": "tool_use", "id": f"toolu_{self.name[:20]}{number}", "name": name, "input": arguments}
+                         for number, (name, arguments) in enumerate(self.calls)]
+
+    def usage(self, output_tokens):
+        return {"input_tokens": self.input_tokens, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0,
+                "output_tokens": output_tokens, "service_tier": "standard"}
+
+    def message(self, content, stop_reason, output_tokens):
+        return {"id": "msg_" + self.name, "type": "message", "role": "assistant", "model": self.model,
+                "content": content, "stop_reason": stop_reason, "stop_sequence": None,
+                "usage": self.usage(output_tokens)}
+
+    def stop_reason(self):
+        return "tool_use" if self.calls else "end_turn"
+
+    def whole(self):
+        return compact(self.message(self.blocks(), self.stop_reason(), self.output_tokens))
+
+    def stream(self):
+        def event(kind, **fields):
+            return b"event: %s\ndata: %s\n\n" % (kind.encode(), compact({"type": kind, **fields}))
+
+        yield event("message_start", message=self.message([], None, 1))
+        for number, block in enumerate(self.blocks()):
+            kind = block["type"]
+            if kind == "text":
+                empty, deltas = {"type": "text", "text": ""}, [
+                    {"type": "text_delta", "text": piece} for piece in pieces(block["text"])]
+            elif kind == "thinking":
+                empty = {"type": "thinking", "thinking": "", "signature": ""}
+                deltas = [{"type": "thinking_delta", "thinking": piece} for piece in pieces(block["thinking"])]
+                deltas.append({"type": "signature_delta", "signature": block["signature"]})
+            else:
+                empty = {**block, "input": {}}
+                deltas = [{"type": "input_json_delta", "partial_json": piece}
+                          for piece in ["", *pieces(json.dumps(block["input"]))]]
+            yield event("content_block_start", index=number, content_block=empty)
+            if number == 0:
+                yield event("ping")
+            for delta in deltas:
+                yield event("content_block_delta", index=number, delta=delta)
+            yield event("content_block_stop", index=number)
+        yield event("message_delta", delta={"stop_reason": self.stop_reason(), "stop_sequence": None},
+                    usage={"output_tokens": self.output_tokens})
+        yield event("message_stop")
