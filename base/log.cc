@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/utf8.h"
+
 namespace oisp {
 namespace {
 
@@ -20,23 +22,6 @@ void write_line(const char* level, const char* format, std::va_list arguments) {
   if (used > static_cast<int>(sizeof line) - 2) used = static_cast<int>(sizeof line) - 2;
   line[used] = '\n';
   (void)std::fwrite(line, 1, static_cast<std::size_t>(used) + 1, stderr);
-}
-
-// Length of the well-formed UTF-8 sequence at the start of `bytes`, 0 where there is none (RFC 3629).
-std::size_t utf8_length(std::string_view bytes) {
-  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
-  const unsigned char first = at(0);
-  if (first < 0x80) return 1;
-  const std::size_t length = first >= 0xf0 && first <= 0xf4 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || bytes.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((at(i) & 0xc0) != 0x80) return 0;
-  }
-  if ((first == 0xe0 && at(1) < 0xa0) || (first == 0xed && at(1) > 0x9f) || (first == 0xf0 && at(1) < 0x90) ||
-      (first == 0xf4 && at(1) > 0x8f)) {
-    return 0;
-  }
-  return length;
 }
 
 }  // namespace
