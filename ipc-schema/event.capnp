@@ -9,11 +9,12 @@
 # Rules of the JSON form:
 #  * the key is the field's name in snake_case, unless $json names another;
 #  * keys are written in the order of this file;
-#  * absent is absent: a null pointer, an empty list, an enum's first member `unset`, and a number
-#    that equals its default here are not written (so a number whose zero means something has the
-#    default -1); $always writes it whatever it is;
+#  * absent is absent: a null pointer, an empty list, a struct with nothing in it, an enum's first
+#    member `unset`, and a number that equals its default here are not written (so a number whose zero
+#    means something has the default -1); $always writes it whatever it is;
 #  * Text marked $raw holds one JSON value, as the provider sent it, and is written without change:
-#    so no number is rounded and no word is altered;
+#    so no number is rounded and no word is altered (what is not JSON is written as a string);
+#  * an enum's member is its name in snake_case, or the JSON that $json gives;
 #  * a UInt64 marked $timestamp is nanoseconds since 1970, written as RFC 3339 in UTC.
 
 using Cxx = import "/capnp/c++.capnp";
