@@ -284,17 +284,17 @@ struct oisp_counters {
 #define OISP_STATIC_ASSERT(condition, text) _Static_assert(condition, text)
 #endif
 
-OISP_STATIC_ASSERT(sizeof(struct oisp_record_header) == 88, "header layout");
-OISP_STATIC_ASSERT(sizeof(struct oisp_tls_data) == 88 + 40, "tls data layout");
-OISP_STATIC_ASSERT(sizeof(struct oisp_tls_session) == 88 + 288, "tls session layout");
-OISP_STATIC_ASSERT(sizeof(struct oisp_tls_socket) == 88 + 16, "tls socket layout");
-OISP_STATIC_ASSERT(sizeof(struct oisp_process_fork) == 88 + 16, "fork layout");
-OISP_STATIC_ASSERT(sizeof(struct oisp_process_exec) == 88 + 64, "exec layout");
-OISP_STATIC_ASSERT(sizeof(struct oisp_process_exit) == 88 + 8, "exit layout");
-OISP_STATIC_ASSERT(sizeof(struct oisp_process_mapped) == 88 + 88, "mapped layout");
-OISP_STATIC_ASSERT(sizeof(struct oisp_connection) == 88 + 56, "connection layout");
-OISP_STATIC_ASSERT(sizeof(struct oisp_client_hello) == 88 + 16 + OISP_HELLO_BYTES, "client hello layout");
-OISP_STATIC_ASSERT(sizeof(struct oisp_file_record) == 88 + 40, "file record layout");
-OISP_STATIC_ASSERT(sizeof(struct oisp_site) == 96, "site layout");
+OISP_STATIC_ASSERT(sizeof(struct oisp_record_header) == 80, "header layout");
+OISP_STATIC_ASSERT(sizeof(struct oisp_tls_data) == 80 + 40, "tls data layout");
+OISP_STATIC_ASSERT(sizeof(struct oisp_tls_session) == 80 + 288, "tls session layout");
+OISP_STATIC_ASSERT(sizeof(struct oisp_tls_socket) == 80 + 16, "tls socket layout");
+OISP_STATIC_ASSERT(sizeof(struct oisp_process_fork) == 80 + 16, "fork layout");
+OISP_STATIC_ASSERT(sizeof(struct oisp_process_exec) == 80 + 64, "exec layout");
+OISP_STATIC_ASSERT(sizeof(struct oisp_process_exit) == 80 + 8, "exit layout");
+OISP_STATIC_ASSERT(sizeof(struct oisp_process_mapped) == 80 + 88, "mapped layout");
+OISP_STATIC_ASSERT(sizeof(struct oisp_connection) == 80 + 56, "connection layout");
+OISP_STATIC_ASSERT(sizeof(struct oisp_client_hello) == 80 + 16 + OISP_HELLO_BYTES, "client hello layout");
+OISP_STATIC_ASSERT(sizeof(struct oisp_file_record) == 80 + 40, "file record layout");
+OISP_STATIC_ASSERT(sizeof(struct oisp_site) == 88, "site layout");
 
 #endif

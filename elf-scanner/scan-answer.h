@@ -24,4 +24,4 @@ struct oisp_scan_answer {
 };
 
 static_assert(sizeof(oisp_scan_answer) == 200 + OISP_SCAN_MOST_SITES * sizeof(oisp_site));
-static_assert(sizeof(oisp_scan_answer) == 3272);
+static_assert(sizeof(oisp_scan_answer) == 3016);
