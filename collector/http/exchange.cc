@@ -42,6 +42,8 @@ std::string_view missing_word(Missing missing) {
       return "encoding_not_decoded";
     case Missing::encoding_broken:
       return "encoding_broken";
+    case Missing::over_limit:
+      return "over_limit";
   }
   OISP_BUG_IF(true);
 }

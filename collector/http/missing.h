@@ -15,9 +15,10 @@ enum class Missing : std::uint8_t {
   answered_early,        // the answer began before the request was whole
   malformed,             // not HTTP, or not JSON, from some point on
   encoding_not_decoded,  // a content coding that this program does not know
-  encoding_broken,       // compressed data that is damaged, unfinished or a bomb
+  encoding_broken,       // compressed data that is damaged or unfinished
+  over_limit,            // a head, or a number of open requests, beyond what is kept
 };
-inline constexpr unsigned kMissingCount = 9;
+inline constexpr unsigned kMissingCount = 10;
 
 std::string_view missing_word(Missing missing);
 

@@ -1,0 +1,491 @@
+#include "collector/http/http-connection.h"
+
+#include <array>
+#include <deque>
+#include <optional>
+#include <utility>
+
+#include "base/bug.h"
+#include "collector/http/body-reader.h"
+#include "collector/http/message-parser.h"
+#include "collector/http/start-line.h"
+
+namespace oisp {
+namespace {
+
+// An exchange that is not finished.
+struct Open {
+  Open(std::uint32_t number, HttpRole role, const HttpLimits& limits, std::size_t& kept_bytes)
+      : request_body(exchange.request, limits, kept_bytes), response_body(exchange.response, limits, kept_bytes) {
+    exchange.number = number;
+    exchange.role = role;
+  }
+
+  Exchange exchange;
+  BodyReader request_body;
+  BodyReader response_body;
+  bool request_over = false;  // nothing more of it will come
+  bool request_told = false;
+  bool response_over = false;
+};
+
+constexpr std::size_t index_of(Direction direction) { return static_cast<std::size_t>(direction); }
+constexpr Direction other(Direction direction) {
+  return direction == Direction::read ? Direction::write : Direction::read;
+}
+
+std::uint64_t moment(Direction direction, CallTimes times) {
+  return direction == Direction::write ? times.entry_ns : times.return_ns;
+}
+
+void ignore_piece(std::string_view) {}
+
+}  // namespace
+
+std::string_view protocol_word(Protocol protocol) {
+  switch (protocol) {
+    case Protocol::undecided:
+      return "undecided";
+    case Protocol::http1:
+      return "http1";
+    case Protocol::http2:
+      return "http2";
+    case Protocol::upgraded:
+      return "upgraded";
+    case Protocol::not_http:
+      return "not_http";
+  }
+  OISP_BUG_IF(true);
+}
+
+class HttpConnection::State final : public MessageSink {
+ public:
+  State(ExchangeListener& listener, const HttpLimits& limits) : listener_(listener), limits_(limits) {}
+
+  void on_bytes(Direction direction, std::string_view bytes, CallTimes times);
+  void on_gap(Direction direction, std::uint64_t bytes, Missing cause);
+  void on_end(EndCause cause);
+  [[nodiscard]] Protocol protocol() const { return protocol_; }
+  [[nodiscard]] std::uint32_t exchanges() const { return exchanges_; }
+  [[nodiscard]] std::size_t held_bytes() const;
+
+ private:
+  // What is known of one direction.
+  struct Side {
+    explicit Side(std::size_t most_bytes) : start(most_bytes) {}
+    StartLineScanner start;      // while the protocol is undecided
+    bool joined_inside = false;  // bytes are missing before those seen
+    std::optional<Missing> gap;  // why, and not yet told of any exchange
+    CallTimes last_call;
+    bool called = false;
+  };
+
+  // MessageSink
+  BodyRule on_head(MessageKind kind, MessageHead&& head) override;
+  void on_body(MessageKind kind, std::string_view piece) override;
+  void on_body_gap(MessageKind kind, std::uint64_t bytes, Missing cause) override;
+  void on_whole(MessageKind kind) override;
+  void on_broken(MessageKind kind, Missing cause) override;
+
+  BodyRule on_request_head(MessageHead&& head);
+  BodyRule on_response_head(MessageHead&& head);
+  void decide(Direction direction, std::string_view bytes, std::uint64_t now_ns, bool call_begins);
+  void set_protocol(Protocol protocol);
+  void start_parsers(Direction request_direction);
+  void leave_http();
+  Side& side(Direction direction) { return sides_[index_of(direction)]; }
+  Side& side(MessageKind kind);
+  Open& open_exchange();
+  Open& answered_exchange();
+  void end_request(Open& open);
+  void tell_request(Open& open);
+  void finish_front();
+  void finish_ready();
+  void start_over();
+
+  ExchangeListener& listener_;
+  const HttpLimits& limits_;
+  Protocol protocol_ = Protocol::undecided;
+  bool ended_ = false;
+  std::array<Side, 2> sides_ = {Side(limits_.max_head), Side(limits_.max_head)};
+  Direction request_direction_ = Direction::write;
+  std::optional<MessageParser> requests_;
+  std::optional<MessageParser> responses_;
+  std::uint32_t exchanges_ = 0;
+  std::size_t kept_bytes_ = 0;
+  // Oldest first; the last one's request and one of the first ones' response are being read.
+  std::deque<std::unique_ptr<Open>> open_;
+  Open* sending_ = nullptr;    // whose request is being read
+  Open* answering_ = nullptr;  // whose response is being read
+  bool interim_ = false;       // the response that is being read is a 1xx one
+  bool upgrading_ = false;     // what follows the response that is being read is another protocol
+  bool pipelines_ = false;     // this client was seen to send requests ahead
+  bool resynced_ = false;      // the next response follows a gap
+};
+
+HttpConnection::State::Side& HttpConnection::State::side(MessageKind kind) {
+  return side(kind == MessageKind::request ? request_direction_ : other(request_direction_));
+}
+
+std::size_t HttpConnection::State::held_bytes() const {
+  std::size_t bytes = kept_bytes_ + open_.size() * sizeof(Open);
+  for (const Side& one : sides_) {
+    bytes += one.start.size();
+  }
+  bytes += requests_ ? requests_->held_bytes() : 0;
+  return bytes + (responses_ ? responses_->held_bytes() : 0);
+}
+
+void HttpConnection::State::set_protocol(Protocol protocol) {
+  protocol_ = protocol;
+  listener_.on_protocol(protocol);
+}
+
+void HttpConnection::State::start_over() {
+  sides_ = {Side(limits_.max_head), Side(limits_.max_head)};
+  requests_.reset();
+  responses_.reset();
+  protocol_ = Protocol::undecided;
+  ended_ = false;
+  interim_ = upgrading_ = pipelines_ = resynced_ = false;
+}
+
+void HttpConnection::State::on_bytes(Direction direction, std::string_view bytes, CallTimes times) {
+  if (ended_) {
+    start_over();
+  }
+  Side& from = side(direction);
+  const bool call_begins = !from.called || from.last_call != times;
+  from.called = true;
+  from.last_call = times;
+  const std::uint64_t now_ns = moment(direction, times);
+  if (protocol_ == Protocol::undecided) {
+    decide(direction, bytes, now_ns, call_begins);
+  } else if (protocol_ == Protocol::http1) {
+    (direction == request_direction_ ? requests_ : responses_)->feed(bytes, now_ns, now_ns, call_begins);
+    leave_http();
+  }
+}
+
+void HttpConnection::State::decide(Direction direction, std::string_view bytes, std::uint64_t now_ns,
+                                   bool call_begins) {
+  Side& from = side(direction);
+  const bool had_candidate = !from.start.empty();
+  if (from.joined_inside && !had_candidate && !call_begins) {
+    return;
+  }
+  if (from.joined_inside && call_begins && looks_like_http2_frames(bytes)) {
+    set_protocol(Protocol::http2);
+    return;
+  }
+  StartLine found = from.start.add(bytes, now_ns);
+  if (found == StartLine::none && from.joined_inside && had_candidate && call_begins) {
+    from.start.clear();
+    found = from.start.add(bytes, now_ns);
+  }
+  switch (found) {
+    case StartLine::unknown:
+      return;
+    case StartLine::none:
+      from.start.clear();
+      if (!from.joined_inside) {
+        set_protocol(Protocol::not_http);
+      }
+      return;
+    case StartLine::http2:
+      from.start.clear();
+      set_protocol(Protocol::http2);
+      return;
+    case StartLine::request:
+    case StartLine::response:
+      break;
+  }
+  start_parsers(found == StartLine::request ? direction : other(direction));
+  // The direction that showed what it is comes first: what the other one holds answers it, or is a
+  // beginning too short to be known.
+  for (const Direction next : {direction, other(direction)}) {
+    Side& held = side(next);
+    const std::uint64_t first_ns = held.start.first_ns();
+    const std::string taken = held.start.take();
+    if (!taken.empty() && protocol_ == Protocol::http1) {
+      (next == request_direction_ ? requests_ : responses_)->feed(taken, first_ns, now_ns, true);
+      leave_http();
+    }
+  }
+}
+
+void HttpConnection::State::start_parsers(Direction request_direction) {
+  request_direction_ = request_direction;
+  requests_.emplace(MessageKind::request, *this, limits_, side(request_direction).joined_inside);
+  responses_.emplace(MessageKind::response, *this, limits_, side(other(request_direction)).joined_inside);
+  set_protocol(Protocol::http1);
+}
+
+void HttpConnection::State::on_gap(Direction direction, std::uint64_t bytes, Missing cause) {
+  if (ended_) {
+    start_over();
+  }
+  Side& from = side(direction);
+  if (protocol_ == Protocol::undecided) {
+    from.joined_inside = true;
+    from.gap = cause;
+    from.start.clear();
+    return;
+  }
+  if (protocol_ != Protocol::http1) {
+    return;
+  }
+  MessageParser& parser = direction == request_direction_ ? *requests_ : *responses_;
+  parser.skip(bytes, cause);
+  if (!parser.hunting()) {
+    return;
+  }
+  from.gap = cause;
+  if (direction != request_direction_) {
+    resynced_ = true;
+    // Whoever waits for an answer has lost at least a part of it, unless one is found after all.
+    for (const auto& open : open_) {
+      if (!open->exchange.response.has_head) {
+        open->exchange.response.missing.add(cause);
+      }
+    }
+  }
+}
+
+void HttpConnection::State::on_end(EndCause cause) {
+  if (ended_) {
+    return;
+  }
+  const bool orderly = cause == EndCause::closed || cause == EndCause::session_freed;
+  if (protocol_ == Protocol::http1) {
+    requests_->end(orderly);
+    responses_->end(orderly);
+    leave_http();
+  }
+  while (!open_.empty()) {
+    finish_front();
+  }
+  ended_ = true;
+}
+
+// After an answer that changes the protocol: what was open is over.
+void HttpConnection::State::leave_http() {
+  if (!upgrading_ || answering_ != nullptr) {
+    return;
+  }
+  upgrading_ = false;
+  while (!open_.empty()) {
+    finish_front();
+  }
+  set_protocol(Protocol::upgraded);
+}
+
+Open& HttpConnection::State::open_exchange() {
+  if (open_.size() >= limits_.max_open) {
+    open_.front()->exchange.response.missing.add(Missing::over_limit);
+    finish_front();
+  }
+  const HttpRole role = request_direction_ == Direction::write ? HttpRole::client : HttpRole::server;
+  open_.push_back(std::make_unique<Open>(++exchanges_, role, limits_, kept_bytes_));
+  return *open_.back();
+}
+
+BodyRule HttpConnection::State::on_head(MessageKind kind, MessageHead&& head) {
+  return kind == MessageKind::request ? on_request_head(std::move(head)) : on_response_head(std::move(head));
+}
+
+BodyRule HttpConnection::State::on_request_head(MessageHead&& head) {
+  side(MessageKind::request).gap.reset();
+  sending_ = &open_exchange();
+  HttpRequest& request = sending_->exchange.request;
+  request.has_head = true;
+  request.method = std::move(head.method);
+  request.target = std::move(head.target);
+  request.version = std::move(head.version);
+  request.headers = std::move(head.headers);
+  sending_->exchange.times.request_first_ns = requests_->message_first_ns();
+  sending_->exchange.times.request_last_ns = requests_->now_ns();
+  sending_->request_body.begin();
+  return BodyRule::as_framed;
+}
+
+// The exchange that a response now beginning belongs to.
+Open& HttpConnection::State::answered_exchange() {
+  while (!open_.empty() && open_.front()->response_over) {
+    // Answered before its request was whole, and the client has gone on to other things.
+    finish_front();
+  }
+  if (resynced_ && !pipelines_) {
+    // Answers were lost. A client that sends one request at a time is answered the latest one.
+    while (open_.size() > 1) {
+      finish_front();
+    }
+  }
+  resynced_ = false;
+  if (!open_.empty()) {
+    return *open_.front();
+  }
+  Open& open = open_exchange();
+  open.request_over = true;
+  if (const auto& gap = side(MessageKind::request).gap; gap.has_value()) {
+    open.exchange.request.missing.add(*gap);
+  }
+  return open;
+}
+
+BodyRule HttpConnection::State::on_response_head(MessageHead&& head) {
+  interim_ = head.status / 100 == 1 && head.status != 101;
+  if (interim_) {
+    return BodyRule::none;
+  }
+  side(MessageKind::response).gap.reset();
+  Open& open = answered_exchange();
+  answering_ = &open;
+  HttpResponse& response = open.exchange.response;
+  response.missing = {};
+  response.has_head = true;
+  response.status = head.status;
+  response.version = std::move(head.version);
+  response.headers = std::move(head.headers);
+  open.exchange.times.response_first_ns = responses_->message_first_ns();
+  open.exchange.times.response_last_ns = responses_->now_ns();
+  open.response_body.begin();
+  if (!open.request_over) {
+    open.exchange.request.missing.add(Missing::answered_early);
+  }
+  pipelines_ = pipelines_ || (open_.size() > 1 && open_[1]->request_over);
+  tell_request(open);
+  listener_.on_response_head(open.exchange);
+  const std::string_view method = open.exchange.request.method;
+  upgrading_ = response.status == 101 || (method == "CONNECT" && response.status / 100 == 2);
+  if (upgrading_) {
+    return BodyRule::upgrade;
+  }
+  const bool bodiless = method == "HEAD" || response.status == 204 || response.status == 304;
+  return bodiless ? BodyRule::none : BodyRule::as_framed;
+}
+
+void HttpConnection::State::on_body(MessageKind kind, std::string_view piece) {
+  if (kind == MessageKind::request) {
+    if (sending_ != nullptr) {
+      sending_->exchange.times.request_last_ns = requests_->now_ns();
+      sending_->request_body.add(piece, ignore_piece);
+    }
+    return;
+  }
+  if (answering_ == nullptr) {
+    return;
+  }
+  Open& open = *answering_;
+  ExchangeTimes& times = open.exchange.times;
+  times.response_last_ns = responses_->now_ns();
+  if (times.response_body_ns == 0) {
+    times.response_body_ns = times.response_last_ns;
+  }
+  open.response_body.add(piece, [&](std::string_view decoded) { listener_.on_response_body(open.exchange, decoded); });
+}
+
+void HttpConnection::State::on_body_gap(MessageKind kind, std::uint64_t bytes, Missing cause) {
+  if (kind == MessageKind::request) {
+    if (sending_ != nullptr) {
+      sending_->request_body.skip(bytes, cause);
+    }
+  } else if (answering_ != nullptr) {
+    answering_->response_body.skip(bytes, cause);
+    listener_.on_response_gap(answering_->exchange);
+  }
+}
+
+void HttpConnection::State::on_whole(MessageKind kind) {
+  if (kind == MessageKind::request) {
+    if (Open* const open = std::exchange(sending_, nullptr); open != nullptr) {
+      open->exchange.times.request_last_ns = requests_->now_ns();
+      open->exchange.request.whole = true;
+      open->exchange.request.missing.remove(Missing::answered_early);
+      end_request(*open);
+    }
+  } else if (!std::exchange(interim_, false)) {
+    if (Open* const open = std::exchange(answering_, nullptr); open != nullptr) {
+      open->exchange.times.response_last_ns = responses_->now_ns();
+      open->exchange.response.whole = true;
+      open->response_body.end();
+      open->response_over = true;
+    }
+  }
+  finish_ready();
+}
+
+void HttpConnection::State::on_broken(MessageKind kind, Missing cause) {
+  if (kind == MessageKind::request) {
+    Open* open = std::exchange(sending_, nullptr);
+    if (open == nullptr) {
+      open = &open_exchange();  // its head is what broke off
+      open->exchange.times.request_first_ns = requests_->message_first_ns();
+    }
+    open->exchange.request.missing.add(cause);
+    end_request(*open);
+  } else if (!std::exchange(interim_, false)) {
+    Open* open = std::exchange(answering_, nullptr);
+    if (open == nullptr && !open_.empty()) {
+      open = open_.front().get();
+    }
+    if (open != nullptr) {
+      open->exchange.response.missing.add(cause);
+      open->response_over = true;
+    }
+  }
+  finish_ready();
+}
+
+void HttpConnection::State::end_request(Open& open) {
+  open.request_body.end();
+  open.request_over = true;
+  tell_request(open);
+}
+
+void HttpConnection::State::tell_request(Open& open) {
+  if (open.exchange.request.has_head && !std::exchange(open.request_told, true)) {
+    listener_.on_request(open.exchange);
+  }
+}
+
+void HttpConnection::State::finish_front() {
+  const std::unique_ptr<Open> open = std::move(open_.front());
+  open_.pop_front();
+  sending_ = sending_ == open.get() ? nullptr : sending_;
+  answering_ = answering_ == open.get() ? nullptr : answering_;
+  Exchange& exchange = open->exchange;
+  if (!open->request_over && exchange.request.missing.empty()) {
+    exchange.request.missing.add(Missing::stream_ended);
+  }
+  if (!exchange.response.whole && exchange.response.missing.empty()) {
+    exchange.response.missing.add(Missing::stream_ended);
+  }
+  tell_request(*open);
+  listener_.on_finished(exchange);
+}
+
+void HttpConnection::State::finish_ready() {
+  while (!open_.empty() && open_.front()->response_over && open_.front()->request_over) {
+    finish_front();
+  }
+}
+
+HttpConnection::HttpConnection(ExchangeListener& listener, const HttpLimits& limits)
+    : state_(std::make_unique<State>(listener, limits)) {}
+HttpConnection::~HttpConnection() = default;
+
+void HttpConnection::on_bytes(Direction direction, std::string_view bytes, CallTimes times) {
+  if (!bytes.empty()) {
+    state_->on_bytes(direction, bytes, times);
+  }
+}
+void HttpConnection::on_gap(Direction direction, std::uint64_t bytes, Missing cause) {
+  state_->on_gap(direction, bytes, cause);
+}
+void HttpConnection::on_end(EndCause cause) { state_->on_end(cause); }
+Protocol HttpConnection::protocol() const { return state_->protocol(); }
+std::uint32_t HttpConnection::exchanges() const { return state_->exchanges(); }
+std::size_t HttpConnection::held_bytes() const { return state_->held_bytes(); }
+
+}  // namespace oisp
