@@ -1,0 +1,226 @@
+"""Where OpenSSL may be, and the ways in which it is called."""
+
+import os
+import shutil
+import signal
+import subprocess
+
+import plans
+from compare import check_ledgers, compare
+from harness import CLIENTS, Skip, case, check, need, wait_for
+
+LIBRARIES = "/usr/lib/x86_64-linux-gnu"
+
+
+def client(bench):
+    program = os.path.join(bench.build, "tests/end-to-end/test-openssl-client")
+    if not os.path.exists(program):
+        raise Skip("the build has no test-openssl-client (libssl-dev is not installed)")
+    return program
+
+
+def arguments(bench, mode, count, body_bytes):
+    return [mode, str(bench.provider.port), bench.provider.ca, str(count), str(body_bytes)]
+
+
+def record_client(bench, mode, count=20, body_bytes=1000, prefix=(), **more):
+    recording = bench.record([*prefix, client(bench), *arguments(bench, mode, count, body_bytes)], **more)
+    check(recording.status == 0, f"status {recording.status}: {recording.text()}")
+    check(recording.stdout == b"%d answers\n" % count, f"stdout {recording.stdout}")
+    compare(recording, bench.provider.entries(count))
+    return recording
+
+
+@case
+def openssl_blocking(bench):
+    record_client(bench, "blocking")
+
+
+@case
+def openssl_ex_functions(bench):
+    record_client(bench, "ex")
+
+
+@case
+def openssl_non_blocking(bench):
+    record_client(bench, "nonblock", count=8, body_bytes=300000)
+
+
+@case
+def openssl_writer_and_reader_threads(bench):
+    record_client(bench, "threads", count=100, body_bytes=20000)
+
+
+@case
+def openssl_1_mib_writes(bench):
+    record_client(bench, "blocking", count=3, body_bytes=1 << 20)
+
+
+def copy_libraries(bench):
+    folder = os.path.join(bench.folder, f"private-{bench.next_number()}")
+    os.mkdir(folder)
+    for name in ("libssl.so.3", "libcrypto.so.3"):
+        if not os.path.exists(os.path.join(LIBRARIES, name)):
+            raise Skip(f"no {name} in {LIBRARIES}")
+        shutil.copy(os.path.join(LIBRARIES, name), folder)
+    return folder
+
+
+@case
+def bundled_libssl(bench):
+    """A copy of the library that only this program knows."""
+    recording = record_client(bench, "blocking", env=bench.environment(LD_LIBRARY_PATH=copy_libraries(bench)))
+    files = recording.events("sensor.coverage")[-1]["data"].get("files", [])
+    check(any("private-" in file["path"] for file in files), f"probed files: {files}")
+
+
+def attach(bench, started, count, options=()):
+    """Attaches to a client that waits for a line, lets it run, ends the recording as Ctrl-C does."""
+    check(started.stdout.readline() == b"started\n", "the client did not start")
+    recording = bench.start([*options, "--pid", str(started.pid)]).ready()
+    started.stdin.write(b"go\n")
+    started.stdin.flush()
+    check(started.stdout.readline() == b"%d answers\n" % count, "the client did not get its answers")
+    started.wait(10)
+    entries = bench.provider.entries(count)
+    os.kill(recording.pid, signal.SIGINT)
+    status = recording.wait()
+    check(status in (0, 130), f"status {status}: {recording.text()}")
+    compare(recording, entries, pids=[started.pid])
+    return recording
+
+
+def start_waiting(bench, **more):
+    return subprocess.Popen([client(bench), *arguments(bench, "wait", 10, 2000)], stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE, **{"env": bench.environment(), **more})
+
+
+@case
+def pid_of_a_running_program(bench):
+    attach(bench, start_waiting(bench), 10)
+
+
+@case
+def pid_with_a_deleted_libssl(bench):
+    folder = copy_libraries(bench)
+    started = start_waiting(bench, env=bench.environment(LD_LIBRARY_PATH=folder))
+    wait_for(lambda: "libssl" in open(f"/proc/{started.pid}/maps").read(), "the client to load libssl")
+    shutil.rmtree(folder)
+    attach(bench, started, 10)
+
+
+@case
+def pid_and_its_later_children(bench):
+    """--pid takes in what the process starts after that."""
+    shell = subprocess.Popen(["sh", "-c", f"echo started; read line; {client(bench)} "
+                              f"{' '.join(arguments(bench, 'blocking', 5, 100))}"],
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=bench.environment())
+    check(shell.stdout.readline() == b"started\n", "the shell did not start")
+    recording = bench.start(["--pid", str(shell.pid)]).ready()
+    shell.stdin.write(b"go\n")
+    shell.stdin.flush()
+    shell.wait(20)
+    entries = bench.provider.entries(5)
+    os.kill(recording.pid, signal.SIGINT)
+    recording.wait()
+    compare(recording, entries)
+
+
+@case
+def pid_joined_late(bench):
+    """A connection that is open already is read from the next request on, and said to be joined late."""
+    need("/usr/bin/python3")
+    program = ("import http.client, json, os, ssl, sys\n"
+               "host, port = os.environ['DEMO_URL'].rsplit('/', 1)[1].split(':')\n"
+               "context = ssl.create_default_context(cafile=os.environ['DEMO_CA'])\n"
+               "connection = http.client.HTTPSConnection(host, int(port), context=context)\n"
+               "for number in range(3):\n"
+               "    body = {'model': 'm', 'messages': [{'role': 'user', 'content': f'{number} of pid {os.getpid()}'}]}\n"
+               "    connection.request('POST', '/v1/chat/completions', json.dumps(body), {'Authorization': 'x'})\n"
+               "    connection.getresponse().read()\n"
+               "    print('asked', flush=True)\n"
+               "    sys.stdin.readline()\n")
+    started = subprocess.Popen(["/usr/bin/python3", "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               env=bench.environment())
+    check(started.stdout.readline() == b"asked\n", "the client did not start")
+    recording = bench.start(["--pid", str(started.pid)]).ready()
+    for _ in range(2):
+        started.stdin.write(b"\n")
+        started.stdin.flush()
+        check(started.stdout.readline() == b"asked\n", "the client did not go on")
+    started.stdin.close()
+    started.wait(10)
+    entries = bench.provider.entries(3)
+    os.kill(recording.pid, signal.SIGINT)
+    recording.wait()
+    compare(recording, entries[1:], pids=[started.pid], joined_late=True)
+
+
+@case
+def container_on_overlayfs(bench):
+    """Another mount namespace, another root, files on overlayfs: the library is another inode there."""
+    need("unshare", "mount")
+    base = os.path.join(bench.folder, "overlay")
+    os.mkdir(base)
+    # The provider's CA is below the lower folder; the client finds it at the same path.
+    script = (f"set -e; mount -t tmpfs none {base}; mkdir {base}/upper {base}/work {base}/merged; "
+              f"mount -t overlay none -o lowerdir=/,upperdir={base}/upper,workdir={base}/work {base}/merged; "
+              f"cp {bench.provider.ca} {base}/merged/ca.pem; cp {client(bench)} {base}/merged/client; "
+              f"mount --rbind /proc {base}/merged/proc; mount --rbind /dev {base}/merged/dev; "
+              f"exec chroot {base}/merged /client blocking {bench.provider.port} /ca.pem 20 1000")
+    probe = subprocess.run(["unshare", "-m", "sh", "-c", script.split("exec chroot")[0] + "true"], capture_output=True)
+    if probe.returncode != 0:
+        raise Skip(f"no overlayfs here: {probe.stderr.decode().strip()}")
+    recording = bench.record(["unshare", "-m", "sh", "-c", script])
+    check(recording.status == 0, f"status {recording.status}: {recording.text()}")
+    compare(recording, bench.provider.entries(20))
+
+
+@case
+def not_model_traffic(bench):
+    """HTTP that is no model traffic gives no event of a model; TLS that is not HTTP is a named blind spot."""
+    need("curl", "openssl")
+    script = ("curl -s --cacert $DEMO_CA $DEMO_URL/health; "
+              "head -c 1048576 /dev/zero | curl -s -o /dev/null --cacert $DEMO_CA --data-binary @- $DEMO_URL/echo")
+    recording = bench.record(["sh", "-c", script])
+    check(recording.stdout == b"ok\n", f"stdout {recording.stdout}")
+    bench.provider.entries(2)
+    check(not recording.events("ai.request") and not recording.events("ai.response"), "an event of a model")
+    coverage = check_ledgers(recording)
+    check(coverage["http_exchanges"] == 2 and coverage["ai_exchanges"] == 0, f"coverage {coverage}")
+
+
+@case
+def nothing_of_others(bench):
+    """A client outside the recorded tree, at the same time, with the same library: none of its words come in."""
+    plan = plans.basic()
+    mine = bench.write_plan(plan)
+    others = bench.write_plan(plans.basic() * 5)
+    outside = subprocess.Popen(["/usr/bin/python3", f"{CLIENTS}/client.py", "urllib", others],
+                               env=bench.environment(), stdout=subprocess.DEVNULL)
+    recording = bench.record(["/usr/bin/python3", f"{CLIENTS}/client.py", "urllib", mine])
+    outside.wait(60)
+    entries = [entry for entry in bench.provider.entries(6 * len(plan))]
+    inside = set(event["process"]["pid"] for event in recording.events("ai.request"))
+    check(outside.pid not in inside, "an outsider was recorded")
+    compare(recording, [entry for entry in entries if str(outside.pid) not in text_of(entry)])
+
+
+def text_of(entry):
+    import base64
+    return base64.b64decode(entry["request_body"]).decode()
+
+
+@case
+def two_recordings_at_once(bench):
+    all_plans = [plans.everything(), plans.everything()]
+    recordings = [bench.start(["--", "/usr/bin/python3", f"{CLIENTS}/client.py", "connection", bench.write_plan(plan)])
+                  for plan in all_plans]
+    for recording in recordings:
+        check(recording.wait() == 0, recording.text())
+    entries = bench.provider.entries(sum(map(len, all_plans)))
+    for recording in recordings:
+        pids = {event["process"]["pid"] for event in recording.events("ai.request")}
+        check(len(pids) == 1, f"a recording has requests of {pids}")
+        word = f"pid {pids.pop()}"
+        compare(recording, [entry for entry in entries if word in text_of(entry)])

@@ -1,0 +1,175 @@
+"""Compares a recording's events with what the provider logged: every request, every response, every byte."""
+
+import base64
+import collections
+import json
+import re
+import zlib
+
+from harness import answers, check
+
+DIALECTS = {"/v1/chat/completions": answers.OpenAi, "/v1/messages": answers.Anthropic}
+PID = re.compile(r"\bpid (\d+)\b")
+
+
+def compare(recording, entries, pids=None, joined_late=False):
+    """`entries`: what the provider logged of the clients under this recording. A request that says `pid N` has
+    to be attributed to N; `pids` are those allowed for others."""
+    expected = [entry for entry in entries if entry["path"].split("?")[0] in DIALECTS]
+    requests = recording.events("ai.request")
+    responses = {}
+    for event in recording.events("ai.response"):
+        name = event["data"]["request_id"]
+        check(name not in responses, f"two responses to request {name}")
+        responses[name] = event
+    check(len(requests) == len(expected), f"{len(requests)} ai.request for {len(expected)} exchanges: "
+          + difference([body_of(event) for event in requests], [base64.b64decode(e["request_body"]) for e in expected]))
+    check(len(responses) == len(expected), f"{len(responses)} ai.response for {len(expected)} exchanges")
+
+    by_body = collections.defaultdict(list)
+    for event in requests:
+        by_body[body_of(event)].append(event)
+    for entry in expected:
+        body = base64.b64decode(entry["request_body"])
+        check(by_body[body], f"no ai.request with the body of exchange {entry['order']}: {body[:200]!r}")
+        request = by_body[body].pop(0)
+        name = request["data"]["request_id"]
+        check(name in responses, f"no ai.response to exchange {entry['order']}")
+        try:
+            compare_exchange(entry, body, request, responses[name], pids)
+        except Exception as reason:
+            raise type(reason)(f"exchange {entry['order']} ({entry['path']}, {' '.join(entry['how']) or 'plain'}, "
+                               f"{body[-160:]!r}): {reason}") from reason
+    compare_tools(recording, expected)
+    check_ledgers(recording, joined_late)
+
+
+def difference(seen, expected):
+    missing = collections.Counter(expected) - collections.Counter(seen)
+    extra = collections.Counter(seen) - collections.Counter(expected)
+    short = lambda counter: [body[:60] + b" ... " + body[-100:] for body in counter.elements()][:3]
+    return f"missing {short(missing)}, too many {short(extra)}"
+
+
+def body_of(event):
+    http = event.get("ext", {}).get("oisp_sensor", {}).get("http", {})
+    if "body_base64" in http:
+        return base64.b64decode(http["body_base64"])
+    return http.get("body", "").encode()
+
+
+def decoded(entry):
+    body = base64.b64decode(entry["response_body"])
+    if "gzip" in entry["how"] or "deflate" in entry["how"]:
+        return zlib.decompressobj(wbits=47).decompress(body)
+    return body
+
+
+def compare_exchange(entry, body, request, response, pids):
+    said = PID.search(body[-4096:].decode(errors="replace"))
+    for event in (request, response):
+        pid = event["process"]["pid"]
+        if said:
+            check(pid == int(said.group(1)), f"attributed to pid {pid}, but {said.group(0)} sent it")
+        elif pids is not None:
+            check(pid in pids, f"attributed to pid {pid}, not one of {pids}")
+
+    http = request["ext"]["oisp_sensor"]["http"]
+    check(http["method"] == entry["method"] and http["path"] == entry["path"], f"request line {http}")
+    check(http["body_bytes"] == entry["request_bytes"], f"body_bytes {http['body_bytes']}")
+
+    sensor = response["ext"]["oisp_sensor"]
+    http = sensor["http"]
+    data = response["data"]
+    check(http["status_code"] == data["status_code"] == entry["status"], f"status {data.get('status_code')}")
+    sent = decoded(entry)
+    if entry["complete"]:
+        check("incomplete" not in sensor, f"marked incomplete: {sensor.get('incomplete')}")
+        check(body_of(response) == sent, f"response body of {len(body_of(response))} bytes, not {len(sent)} as sent")
+        check(http["body_bytes"] == entry["response_bytes"], f"response body_bytes {http['body_bytes']}")
+        compare_meaning(entry, json.loads(body), data)
+    else:
+        check(sensor.get("incomplete"), "a broken answer is not marked incomplete")
+        check(sent.startswith(body_of(response)), "a broken answer has other bytes than were sent")
+        check(body_of(response), "nothing of a broken answer was kept")
+
+
+def compare_meaning(entry, request, data):
+    """What the answer says, from the provider's own view of it."""
+    anthropic = entry["path"].startswith("/v1/messages")
+    if entry["status"] != 200:
+        check(data["success"] is False, "success of an error")
+        check(data["error"]["message"] == answers.ERRORS[entry["status"]][1], f"error {data.get('error')}")
+        check(data["error"]["type"] == answers.ERRORS[entry["status"]][0], f"error {data.get('error')}")
+        return
+    answer = (answers.Anthropic if anthropic else answers.OpenAi)(request)
+    check(data["success"] is True, f"success {data.get('success')}")
+    check(data["model"]["id"] == request["model"], f"model {data['model']}")
+    message = data["choices"][0]["message"]
+    if anthropic or not answer.calls:
+        check(message["content"] == answer.text, f"content {str(message.get('content'))[:200]}")
+    check(data.get("thinking", {}).get("content", "") == answer.thinking, f"thinking {data.get('thinking')}")
+
+    calls = [(call["id"], call["name"], meaning(call["arguments"])) for call in data.get("tool_calls", [])]
+    check(calls == [expected_call(answer, number) for number in range(len(answer.calls))], f"tool calls {calls}")
+    reason = answer.stop_reason() if anthropic else answer.finish()
+    check(data["finish_reason_raw"] == reason, f"finish reason {data.get('finish_reason_raw')}")
+
+    usage = data.get("usage", {})
+    sent = anthropic or not answer.streamed or (request.get("stream_options") or {}).get("include_usage")
+    if sent:
+        numbers = (usage.get("prompt_tokens"), usage.get("completion_tokens"))
+        check(numbers == (answer.input_tokens, answer.output_tokens), f"usage {usage}")
+    else:
+        check(not usage, f"usage {usage}, but the provider sent none")
+
+
+def meaning(arguments):
+    return json.loads(arguments) if isinstance(arguments, str) else arguments
+
+
+def expected_call(answer, number):
+    name, arguments = answer.calls[number]
+    prefix = "toolu_" if isinstance(answer, answers.Anthropic) else "call_"
+    return f"{prefix}{answer.name[:20]}{number}", name, arguments
+
+
+def compare_tools(recording, entries):
+    """One agent.tool_call for each call that a whole answer held, one agent.tool_result for each result sent."""
+    calls, results = [], []
+    for entry in entries:
+        if not entry["complete"] or entry["status"] != 200:
+            continue
+        request = json.loads(base64.b64decode(entry["request_body"]))
+        answer = DIALECTS[entry["path"].split("?")[0]](request)
+        calls += [expected_call(answer, number)[0] for number in range(len(answer.calls))]
+        for message in request["messages"]:
+            if message["role"] == "tool":
+                results.append(message["tool_call_id"])
+            elif isinstance(message["content"], list):
+                results += [part["tool_use_id"] for part in message["content"] if part["type"] == "tool_result"]
+    seen = [event["data"]["call_id"] for event in recording.events("agent.tool_call")]
+    check(sorted(seen) == sorted(calls), f"agent.tool_call {seen}, not {calls}")
+    seen = [event["data"]["call_id"] for event in recording.events("agent.tool_result")]
+    check(sorted(set(seen)) == sorted(set(results)), f"agent.tool_result {seen}, not {results}")
+
+
+def check_ledgers(recording, joined_late=False):
+    """Every recording: numbers without a hole, ids used once, nothing lost or unexplained, an end."""
+    events = recording.events()
+    names = [event["event_id"] for event in events]
+    check(len(set(names)) == len(names), "an event_id is used twice")
+    numbers = [event["ext"]["oisp_sensor"]["sequence"] for event in events]
+    check(numbers == list(range(numbers[0], numbers[0] + len(numbers))), f"sequence has holes: {numbers[:50]}")
+    final = {event["event_type"]: event["data"] for event in events if event["data"].get("final")}
+    loss = final.get("sensor.loss", {})
+    check(loss, "no final sensor.loss")
+    check((loss["lost"], loss["cut"], loss["unexplained"]) == (0, 0, 0), f"loss: {loss}")
+    coverage = final.get("sensor.coverage")
+    check(coverage, "no final sensor.coverage")
+    if not joined_late:
+        check(coverage["tls_connections"] == coverage["tls_connections_read"],
+              f"{coverage['tls_connections_read']} of {coverage['tls_connections']} TLS connections read: "
+              f"{coverage.get('blind_spots')}")
+    check(events[-1]["event_type"] == "sensor.stop", f"the last event is {events[-1]['event_type']}")
+    return coverage

@@ -1,0 +1,357 @@
+"""What the end-to-end and fault cases share: the provider, a recording, and the comparison of the two.
+
+A case is a function marked with @case that takes a Bench. It fails by an exception; `check` is the one way
+to assert. Skip("reason") skips it, with the reason printed.
+"""
+
+import ctypes
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+CLIENTS = os.path.join(HERE, "clients")
+sys.path.insert(0, os.path.join(ROOT, "demo"))
+import answers  # noqa: E402  (the provider's own answers say what has to be in the events)
+
+# Made up; they must never appear in anything that the sensor writes.
+OPENAI_KEY = "sk-proj-e2e" + "Hq9" * 8 + "T3BlbkFJ" + "v2L" * 9
+ANTHROPIC_KEY = "sk-ant-api03-e2e" + "Wd7k" * 22 + "-3xAA"
+AWS_KEY = "AKIA" + "QZ7RMT4XW2PLE2E9"
+SECRETS = [OPENAI_KEY, ANTHROPIC_KEY, AWS_KEY]
+
+FIRST_ROLE_UID = 0x70000000
+PATIENCE_S = 60  # For what takes a second; a machine under load takes longer.
+
+CASES = []
+
+
+class Skip(Exception):
+    """The case cannot run here; the text says why."""
+
+
+class Failure(Exception):
+    """A check did not hold."""
+
+
+def case(function):
+    CASES.append(function)
+    return function
+
+
+def check(condition, message):
+    if not condition:
+        raise Failure(message)
+
+
+def wait_for(condition, what, seconds=PATIENCE_S):
+    """The first true value of condition(), or a failure."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        check(time.monotonic() < end, f"waited {seconds} s in vain for {what}")
+        time.sleep(0.02)
+
+
+def need(*programs):
+    for program in programs:
+        if not shutil.which(program):
+            raise Skip(f"{program} is not installed")
+
+
+# Processes.
+
+def processes():
+    """pid -> (ppid, comm, uid) of all that live (zombies are not counted)."""
+    found = {}
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        try:
+            with open(f"/proc/{name}/stat") as file:
+                stat = file.read()
+            uid = os.stat(f"/proc/{name}").st_uid
+        except OSError:
+            continue
+        comm = stat[stat.index("(") + 1:stat.rindex(")")]
+        state, ppid = stat[stat.rindex(")") + 2:].split()[:2]
+        if state not in "ZX":
+            found[int(name)] = (int(ppid), comm, uid)
+    return found
+
+
+def descendants(pid, table=None):
+    table = table or processes()
+    found = []
+    for child, (ppid, _, _) in table.items():
+        if ppid == pid:
+            found += [child, *descendants(child, table)]
+    return found
+
+
+def roles(pid):
+    """comm -> pid of the sensor's own processes below `pid`."""
+    table = processes()
+    return {table[child][1]: child for child in descendants(pid, table) if table[child][1].startswith("oisp-")}
+
+
+def become_subreaper():
+    """Orphans of what we start become our children, so that nothing that is left behind goes unseen."""
+    pr_set_child_subreaper = 36
+    ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1, 0, 0, 0)
+
+
+def bpf_left_over():
+    """Programs of sensors whose launcher does not live any more."""
+    tool = shutil.which("bpftool") or "/usr/sbin/bpftool"
+    if not os.path.exists(tool):
+        return []
+    listed = subprocess.run([tool, "-j", "prog", "show"], capture_output=True)
+    table = processes()
+    left = []
+    for program in json.loads(listed.stdout or b"[]"):
+        uid = program.get("uid", 0)
+        if uid >= FIRST_ROLE_UID:
+            launcher = (uid - FIRST_ROLE_UID) // 16
+            if table.get(launcher, (0, "", 0))[1] != "oisp-launcher":
+                left.append(f"{program['type']} {program.get('name', '')} of launcher {launcher}")
+    return left
+
+
+# The provider.
+
+class Provider:
+    def __init__(self, folder):
+        self.log = os.path.join(folder, "exchanges.jsonl")
+        command = [sys.executable, os.path.join(ROOT, "demo", "provider.py"), "--until-eof", "--log", self.log]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        word, port, self.ca = self.process.stdout.readline().split()
+        check(word == "ready", "the provider did not start")
+        self.port = int(port)
+        self.url = f"https://localhost:{port}"
+        self.read = 0
+
+    def entries(self, count):
+        """The next `count` exchanges that were logged, in the order of their arrival; and there are no more."""
+        def lines():
+            try:
+                with open(self.log) as file:
+                    all_lines = file.read().splitlines()
+            except FileNotFoundError:
+                all_lines = []
+            return all_lines[self.read:]
+
+        wait_for(lambda: len(lines()) >= count, f"{count} exchanges at the provider (it has {len(lines())})", 10)
+        found = [json.loads(line) for line in lines()]
+        self.read += len(found)
+        check(len(found) == count, f"the provider saw {len(found)} exchanges, not {count}")
+        return sorted(found, key=lambda entry: entry["order"])
+
+    def skip(self):
+        """Forgets what was logged so far: it belongs to a case that has ended."""
+        if os.path.exists(self.log):
+            with open(self.log) as file:
+                self.read = len(file.read().splitlines())
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait(10)
+
+
+# A recording.
+
+class Recording:
+    """A run of `oisp-sensor record`. Its output is read when it has ended."""
+
+    def __init__(self, bench, arguments, user=None, prefix=(), output=True, **popen):
+        self.bench = bench
+        self.file = os.path.join(bench.folder_of(user), f"events-{bench.next_number()}.jsonl")
+        options = ["--bodies", "-o", self.file] if output else []
+        self.command = [*prefix, popen.pop("program", bench.sensor), "record", *options, *arguments]
+        for name in ("stdin", "stdout", "stderr"):
+            popen.setdefault(name, subprocess.PIPE)
+        if user:
+            popen.update(user=user.pw_uid, group=user.pw_gid, extra_groups=[user.pw_gid])
+        # A process group of its own, as a shell's job has.
+        self.process = subprocess.Popen(self.command, env=popen.pop("env", bench.environment()),
+                                        start_new_session=True, **popen)
+        self.pid = self.process.pid
+        self.stderr = b""
+        self.stdout = b""
+        self.readers = [threading.Thread(target=self.drain, args=(name,), daemon=True)
+                        for name in ("stdout", "stderr") if getattr(self.process, name)]
+        for reader in self.readers:
+            reader.start()
+
+    def drain(self, name):
+        pipe = getattr(self.process, name)
+        while data := os.read(pipe.fileno(), 65536):
+            setattr(self, name, getattr(self, name) + data)
+
+    def ready(self):
+        """Waits until it watches: the view's first line."""
+        wait_for(lambda: b"watching" in self.stderr or self.process.poll() is not None, "the line `watching …`")
+        check(self.process.poll() is None, f"it ended instead of watching: {self.text()}")
+        return self
+
+    def text(self):
+        return self.stderr.decode(errors="replace").strip()
+
+    def wait(self, data=None, seconds=PATIENCE_S):
+        """Its exit status, once it has ended and all that it wrote was read."""
+        if self.process.stdin:
+            try:
+                self.process.stdin.write(data or b"")
+                self.process.stdin.close()
+            except BrokenPipeError:
+                pass
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            state = {pid: processes().get(pid) for pid in [self.pid, *descendants(self.pid)]}
+            self.kill_all()
+            raise Failure(f"it did not end in {seconds} s; processes: {state}; it said: {self.text()[-2000:]}") from None
+        for reader in self.readers:
+            reader.join(5)
+        for secret in SECRETS:
+            check(secret.encode() not in self.stderr, "a secret is in the view")
+            check(not os.path.exists(self.file) or secret.encode() not in open(self.file, "rb").read(),
+                  "a secret is in the file")
+        return self.process.returncode
+
+    def kill_all(self, number=signal.SIGKILL):
+        for pid in [self.pid, *descendants(self.pid)]:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
+
+    def events(self, kind=None):
+        with open(self.file) as file:
+            events = [json.loads(line) for line in file]
+        return [event for event in events if kind is None or event["event_type"] == kind]
+
+
+class Bench:
+    """What a case gets."""
+
+    def __init__(self, build, folder, provider):
+        self.build = os.path.abspath(build)
+        self.sensor = os.path.join(self.build, "oisp-sensor")
+        self.folder = folder
+        self.provider = provider
+        self.number = 0
+        self.recordings = []
+
+    def next_number(self):
+        self.number += 1
+        return self.number
+
+    def folder_of(self, user):
+        return user.pw_dir if user else self.folder
+
+    def environment(self, **more):
+        kept = {name: os.environ[name] for name in ("HOME", "PATH", "LANG", "TMPDIR") if name in os.environ}
+        return {**kept, "DEMO_URL": self.provider.url, "DEMO_CA": self.provider.ca,
+                "OPENAI_API_KEY": OPENAI_KEY, "ANTHROPIC_API_KEY": ANTHROPIC_KEY, **more}
+
+    def start(self, arguments, **options):
+        recording = Recording(self, arguments, **options)
+        self.recordings.append(recording)
+        return recording
+
+    def record(self, command, options=(), data=None, **more):
+        """Records a command to its end."""
+        recording = self.start([*options, "--", *command], **more)
+        recording.status = recording.wait(data)
+        return recording
+
+    def write_plan(self, plan):
+        name = os.path.join(self.folder, f"plan-{self.next_number()}.json")
+        with open(name, "w") as file:
+            json.dump(plan, file)
+        os.chmod(name, 0o644)
+        return name
+
+    def clean(self):
+        """After a case: nothing of it may be left."""
+        for recording in self.recordings:
+            if recording.process.poll() is None:
+                recording.kill_all()
+                recording.process.wait(10)
+        self.recordings = []
+        mine = os.getpid()
+
+        def left():
+            reap()
+            table = processes()
+            return [f"{table[pid][1]}[{pid}]" for pid in descendants(mine, table)
+                    if pid != self.provider.process.pid] + bpf_left_over()
+
+        end = time.monotonic() + 10
+        while left() and time.monotonic() < end:
+            time.sleep(0.1)
+        rest = left()
+        for pid in descendants(mine):
+            if pid != self.provider.process.pid:
+                os.kill(pid, signal.SIGKILL)
+        check(not rest, f"left behind: {', '.join(rest)}")
+
+
+def reap():
+    """Collects orphans that ended as our children."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
+
+
+def run_cases(build, wanted):
+    """Runs all cases (or those whose names hold one of `wanted`); prints them and the count; exit status."""
+    become_subreaper()
+    passed = failed = 0
+    folder = tempfile.mkdtemp(prefix="oisp-tests-")
+    os.chmod(folder, 0o755)
+    provider = Provider(folder)
+    try:
+        for function in CASES:
+            name = function.__name__.replace("_", "-")
+            if wanted and not any(word in name for word in wanted):
+                continue
+            bench = Bench(build, folder, provider)
+            started = time.monotonic()
+            try:
+                try:
+                    function(bench)
+                finally:
+                    bench.clean()
+                print(f"PASS {name} ({time.monotonic() - started:.1f} s)", flush=True)
+                passed += 1
+            except Skip as reason:
+                print(f"SKIP {name}: {reason}", flush=True)
+            except Failure as reason:
+                print(f"FAIL {name}: {reason}", flush=True)
+                failed += 1
+            except Exception:  # A bug of a test is a failure of it, too.
+                print(f"FAIL {name}: {traceback.format_exc()}", flush=True)
+                failed += 1
+            provider.skip()
+    finally:
+        provider.stop()
+        if os.environ.get("OISP_TEST_KEEP"):
+            print(f"kept: {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
