@@ -50,3 +50,18 @@ TEST_CASE("a message of another size is refused, a closed peer is the end") {
   REQUIRE(end.ok());
   CHECK_FALSE(end->has_value());
 }
+
+TEST_CASE("the last words of a peer that left without reading are heard") {
+  auto pair = make_order_pair();
+  REQUIRE(pair.ok());
+  REQUIRE(send_order(pair->b.get(), {.kind = OrderKind::begin}).ok());  // never read
+  REQUIRE(send_order(pair->a.get(), {.kind = OrderKind::failed, .detail = 3}).ok());
+  pair->a.reset();
+  auto last = receive_order(pair->b.get());
+  REQUIRE(last.ok());
+  REQUIRE(last->has_value());
+  CHECK((*last)->order.detail == 3);
+  auto end = receive_order(pair->b.get());
+  REQUIRE(end.ok());
+  CHECK_FALSE(end->has_value());
+}

@@ -66,8 +66,8 @@ Result<std::optional<ReceivedOrder>> receive_order(int socket) {
   ssize_t got = 0;
   do {
     got = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-  } while (got < 0 && errno == EINTR);
-  if (got < 0 && errno == ECONNRESET) return std::optional<ReceivedOrder>{};
+    // ECONNRESET is said once, where the peer went without reading all; what it had sent comes after.
+  } while (got < 0 && (errno == EINTR || errno == ECONNRESET));
   if (got < 0) return errno_fault("receive order");
 
   std::size_t descriptors = 0;
