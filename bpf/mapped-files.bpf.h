@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Files that watched processes execute or map: each is told to the opener once, so that a TLS
+ * library is probed before it is first used, and to the collector once per process.
+ */
+#ifndef OISP_MAPPED_FILES_BPF_H
+#define OISP_MAPPED_FILES_BPF_H
+
+/*
+ * Stops the current process until its new file is probed. Only where its process group is its
+ * parent's: there no shell's job control takes notice.
+ */
+static __always_inline bool hold_current(struct task_struct *task)
+{
+	struct oisp_control *shared = control_here();
+	__u32 tgid = current_tgid();
+	__u64 now = bpf_ktime_get_boot_ns();
+
+	if (!shared || !shared->hold || BPF_CORE_READ(task, ptrace))
+		return 0;
+	if (BPF_CORE_READ(task, signal, pids[PIDTYPE_PGID]) !=
+	    BPF_CORE_READ(task, real_parent, signal, pids[PIDTYPE_PGID]))
+		return 0;
+	if (bpf_map_update_elem(&held, &tgid, &now, BPF_ANY))
+		return 0;
+	if (bpf_send_signal(SIGSTOP)) {
+		bpf_map_delete_elem(&held, &tgid);
+		return 0;
+	}
+	return 1;
+}
+
+struct mapping {
+	struct oisp_file_key file;
+	__u64 address;
+	__u64 size;
+	__u32 source;
+};
+
+static __always_inline void announce_file(const struct mapping *mapping, struct task_struct *task,
+					  const struct oisp_identity *identity, const bool foreign)
+{
+	struct oisp_file_record *record;
+	struct ticket ticket = {};
+	__u64 now = bpf_ktime_get_boot_ns();
+
+	/* Of two processes at once, one says it. */
+	if (bpf_map_update_elem(&seen_files, &mapping->file, &now, BPF_NOEXIST))
+		return;
+	record = reserve(&files, OISP_FAMILY_FILE, sizeof(*record), sizeof(*record), &ticket);
+	if (!record) {
+		bpf_map_delete_elem(&seen_files, &mapping->file);
+		return;
+	}
+	fill_header(&record->header, OISP_FAMILY_FILE, OISP_KIND_FILE, sizeof(*record), &ticket, identity, now, now);
+	if (foreign)
+		fill_who_task(&record->header, task);
+	else
+		fill_who_current(&record->header);
+	record->file = mapping->file;
+	record->address = mapping->address;
+	record->size = mapping->size;
+	record->source = mapping->source;
+	record->held = foreign ? 0 : hold_current(task);
+	submit(record);
+}
+
+static __always_inline void emit_mapped(const struct mapping *mapping, struct file *file, struct task_struct *task,
+					const struct oisp_identity *identity, const bool foreign)
+{
+	struct mapping_key key = { .file = mapping->file, .exec_count = identity->exec_count };
+	struct oisp_process_mapped *record;
+	struct ticket ticket = {};
+	__u64 now = bpf_ktime_get_boot_ns();
+	__u8 one = 1;
+	long length;
+
+	key.tgid = BPF_CORE_READ(task, tgid);
+	if (bpf_map_update_elem(&seen_mappings, &key, &one, BPF_NOEXIST))
+		return;
+	record = reserve(&events, OISP_FAMILY_PROCESS, sizeof(*record), sizeof(*record), &ticket);
+	if (!record)
+		return;
+	fill_header(&record->header, OISP_FAMILY_PROCESS, OISP_KIND_PROCESS_MAPPED, sizeof(*record), &ticket,
+		    identity, now, now);
+	if (foreign)
+		fill_who_task(&record->header, task);
+	else
+		fill_who_current(&record->header);
+	record->file = mapping->file;
+	record->reserved = 0;
+	__builtin_memset(record->name, 0, sizeof(record->name));
+	length = bpf_probe_read_kernel_str(record->name, sizeof(record->name),
+					   BPF_CORE_READ(file, f_path.dentry, d_name.name));
+	record->name_length = length > 0 ? length - 1 : 0;
+	submit(record);
+}
+
+/* The file that an exec made the process's program. */
+static __always_inline void announce_program(struct task_struct *task, const struct oisp_identity *identity)
+{
+	struct mapping mapping = { .source = OISP_FILE_FROM_EXEC };
+
+	file_key(BPF_CORE_READ(task, mm, exe_file), &mapping.file);
+	announce_file(&mapping, task, identity, 0);
+}
+
+static __always_inline struct file *file_of_descriptor(struct task_struct *task, __u32 descriptor)
+{
+	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+	struct file **slots = BPF_CORE_READ(table, fd);
+	struct file *file = 0;
+
+	if (descriptor >= BPF_CORE_READ(table, max_fds))
+		return 0;
+	bpf_probe_read_kernel(&file, sizeof(file), slots + descriptor);
+	return file;
+}
+
+/*
+ * An mmap(2) that looks for an address: what a dynamic loader does once per library, before it maps
+ * the segments over it. The range is right but for huge files, which the kernel may align later.
+ */
+SEC("tp_btf/vm_unmapped_area")
+int BPF_PROG(on_mapping, unsigned long address, struct vm_unmapped_area_info *info)
+{
+	__u32 tgid = current_tgid();
+	struct oisp_identity *identity = bpf_map_lookup_elem(&watched, &tgid);
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct mapping mapping = { .source = OISP_FILE_FROM_MMAP };
+	struct pt_regs *regs;
+	struct file *file;
+	__u64 flags;
+
+	if (!identity || (long)address < 0)
+		return 0;
+	regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	if (system_call(regs) != CALL_MMAP)
+		return 0;
+	flags = call_argument_4(regs);
+	if ((flags & MAP_ANONYMOUS) || (flags & MAP_TYPE) != MAP_PRIVATE || (call_argument_3(regs) & PROT_WRITE))
+		return 0;
+	file = file_of_descriptor(task, call_argument_5(regs));
+	if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFREG)
+		return 0;
+	file_key(file, &mapping.file);
+	mapping.address = address;
+	mapping.size = (call_argument_2(regs) + 4095) & ~4095ull;
+	emit_mapped(&mapping, file, task, identity, 0);
+	announce_file(&mapping, task, identity, 0);
+	return 0;
+}
+
+/* Run once by the helper when the watch begins on programs that run already. */
+SEC("iter/task_vma")
+int find_mappings(struct bpf_iter__task_vma *context)
+{
+	struct task_struct *task = context->task;
+	struct vm_area_struct *vma = context->vma;
+	struct mapping mapping = { .source = OISP_FILE_FROM_VMA };
+	struct oisp_identity *identity;
+	struct file *file;
+	__u32 tgid;
+
+	if (!task || !vma)
+		return 0;
+	tgid = BPF_CORE_READ(task, tgid);
+	identity = bpf_map_lookup_elem(&watched, &tgid);
+	if (!identity || (__u32)BPF_CORE_READ(task, pid) != tgid)
+		return 0;
+	file = BPF_CORE_READ(vma, vm_file);
+	if (!file || !(BPF_CORE_READ(vma, vm_flags) & VM_EXEC))
+		return 0;
+	file_key(file, &mapping.file);
+	mapping.address = BPF_CORE_READ(vma, vm_start);
+	mapping.size = BPF_CORE_READ(vma, vm_end) - mapping.address;
+	emit_mapped(&mapping, file, task, identity, 1);
+	announce_file(&mapping, task, identity, 1);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Every map, and the knobs that the loader sets before the programs are verified. */
+#ifndef OISP_MAPS_BPF_H
+#define OISP_MAPS_BPF_H
+
+/* Bytes of one call that are captured; what lies beyond is counted and the record flagged. */
+const volatile __u32 max_capture = 1 << 20;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 8 << 20);
+} events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 256 << 10);
+} files SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct oisp_counters);
+} counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct oisp_control);
+} control SEC(".maps");
+
+/* Processes whose calls and life are recorded, by tgid. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u32);
+	__type(value, struct oisp_identity);
+} watched SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, OISP_SITE_SLOTS);
+	__type(key, __u32);
+	__type(value, struct oisp_site_slot);
+} site_slots SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, OISP_FILE_ENTRIES);
+	__type(key, __u32);
+	__type(value, struct oisp_file_entry);
+} file_table SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct oisp_session_key);
+	__type(value, struct oisp_session);
+} sessions SEC(".maps");
+
+/* Files told to the opener, by device and inode. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct oisp_file_key);
+	__type(value, __u64);
+} seen_files SEC(".maps");
+
+struct mapping_key {
+	struct oisp_file_key file;
+	__u32 tgid;
+	__u32 exec_count;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct mapping_key);
+	__type(value, __u8);
+} seen_mappings SEC(".maps");
+
+/* Processes stopped until their files are probed: tgid -> CLOCK_BOOTTIME of the stop. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, __u64);
+} held SEC(".maps");
+
+/* A TCP socket of a watched process, by the address of its struct sock. */
+struct connection {
+	__u64 cookie;
+	struct oisp_identity identity;
+	__u64 cgroup_id;
+	__u32 tgid;
+	__u32 tid;
+	__u32 uid;
+	__u32 hello_checked; /* the first bytes it sent have been looked at */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, struct connection);
+} connections SEC(".maps");
+
+/* One TLS call between its entry and its return. */
+struct call {
+	__u64 session;
+	__u64 buffer;
+	__u64 length;
+	__u64 count_pointer;
+	__u64 entry_ns;
+	__u32 site;
+	__u32 role;
+};
+
+/*
+ * Calls nest (a handshake inside a read, TLS inside TLS), so they are a small stack of the task;
+ * two threads of one session never share it. The rest is room to put paths together.
+ */
+#define CALL_DEPTH 4
+#define PATH_DEPTH 40
+struct task_state {
+	__u32 depth;
+	__u32 reserved;
+	struct call calls[CALL_DEPTH];
+	__u64 names[PATH_DEPTH]; /* struct dentry *, from the leaf up */
+	__u8 path[OISP_PATH_BYTES + 256];
+	__u8 cwd[OISP_PATH_BYTES + 256];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct task_state);
+} tasks SEC(".maps");
+
+#endif
