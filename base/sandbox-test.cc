@@ -49,3 +49,13 @@ TEST_CASE("a refused call answers EPERM, allowed ones work") {
   REQUIRE(WIFEXITED(status));
   CHECK(WEXITSTATUS(status) == 0);
 }
+
+TEST_CASE("without the common calls only those listed are left") {
+  constexpr const char* kOnlyEnd[] = {"exit_group"};
+  const int ended = run_confined({.allowed = kOnlyEnd, .only_allowed = true}, [] { return 7; });
+  REQUIRE(WIFEXITED(ended));
+  CHECK(WEXITSTATUS(ended) == 7);
+  const int killed = run_confined({.allowed = kOnlyEnd, .only_allowed = true}, [] { return ::getpid() > 0 ? 1 : 0; });
+  REQUIRE(WIFSIGNALED(killed));
+  CHECK(WTERMSIG(killed) == SIGSYS);
+}

@@ -84,7 +84,7 @@ Status load_filter(const SandboxPolicy& policy) {
   using Filter = std::unique_ptr<void, void (*)(scmp_filter_ctx)>;
   const Filter filter(::seccomp_init(SCMP_ACT_KILL_PROCESS), ::seccomp_release);
   if (!filter) return fault("seccomp_init");
-  OISP_TRY(add_rules(filter.get(), SCMP_ACT_ALLOW, common_system_calls()));
+  if (!policy.only_allowed) OISP_TRY(add_rules(filter.get(), SCMP_ACT_ALLOW, common_system_calls()));
   OISP_TRY(add_rules(filter.get(), SCMP_ACT_ALLOW, policy.allowed));
   OISP_TRY(add_rules(filter.get(), SCMP_ACT_ERRNO(EPERM), policy.refused));
   const int error = ::seccomp_load(filter.get());

@@ -22,6 +22,8 @@ struct SandboxPolicy {
   // RLIMIT_NOFILE, and address space in bytes (0: unlimited).
   std::uint64_t most_files = 64;
   std::uint64_t most_memory = 0;
+  // Leaves out common_system_calls(): for a process whose remaining calls are all known.
+  bool only_allowed = false;
 };
 
 // Applies the policy to the calling process: limits, no core dumps, not dumpable, capabilities,

@@ -1,0 +1,22 @@
+// Finds what a command will execute, and the files worth probing before it does.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/owned-fd.h"
+#include "base/result.h"
+#include "cli/exit-status.h"
+
+namespace oisp {
+
+// The path that execvp would take for `name`; refused with 127 or 126 where there is none.
+Result<std::string, Refusal> find_program(const std::string& name);
+
+// Descriptors of the TLS libraries in the loader's usual folders.
+std::vector<OwnedFd> open_tls_libraries();
+
+// Descriptors of a program and of the interpreters that its `#!` lines name.
+std::vector<OwnedFd> open_program_files(const std::string& path);
+
+}  // namespace oisp

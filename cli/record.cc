@@ -1,0 +1,176 @@
+// oisp-sensor record [options] -- CMD [ARGS], and record --pid PID.
+#include "cli/record.h"
+
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdlib>
+#include <ctime>
+#include <memory>
+
+#include "base/log.h"
+#include "cli/capture.h"
+#include "cli/exit-status.h"
+#include "cli/find-program.h"
+#include "cli/identity.h"
+#include "cli/output-file.h"
+
+namespace oisp {
+namespace {
+
+// The rest of a longer command line is not shown.
+constexpr std::size_t kMostCommandWords = 256;
+
+void configure(Capture& capture, std::string_view key, std::string_view value) {
+  Order order{.kind = OrderKind::config};
+  order.set_name(key);
+  order.set_text(value);
+  capture.say(order);
+}
+
+std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+std::string name_of_process(pid_t pid) {
+  char bytes[64];
+  const OwnedFd comm(::open(("/proc/" + std::to_string(pid) + "/comm").c_str(), O_RDONLY | O_CLOEXEC));
+  const ssize_t got = comm ? ::read(comm.get(), bytes, sizeof bytes) : -1;
+  return got <= 1 ? "process" : std::string(bytes, static_cast<std::size_t>(got) - 1);
+}
+
+bool stderr_has_colours(const RecordOptions& options) {
+  const char* no_color = std::getenv("NO_COLOR");
+  const char* term = std::getenv("TERM");
+  const bool refused = options.no_colour || (no_color != nullptr && *no_color != '\0') ||
+                       (term != nullptr && std::string_view(term) == "dumb");
+  return !refused && ::isatty(STDERR_FILENO) == 1;
+}
+
+void say_settings(Capture& capture, const RecordOptions& options, const Identity& identity, const Words& command,
+                  pid_t pid) {
+  const std::string name = printable(command.empty() ? name_of_process(pid) : base_name(command[0]), 40);
+  configure(capture, "scope",
+            name + "[" + std::to_string(pid) + "] as " + printable(identity.name, 40) + ", and its descendants");
+  const std::size_t words = std::min(command.size(), kMostCommandWords);
+  for (std::size_t i = 0; i < words; ++i) configure(capture, "command", command[i]);
+  configure(capture, "pid", std::to_string(pid));
+  configure(capture, "user", identity.name);
+  configure(capture, "content", "secrets masked");
+  configure(capture, "bodies", options.bodies ? "1" : "0");
+  configure(capture, "format", options.format);
+  configure(capture, "max_body", std::to_string(options.max_body));
+  timespec now{};
+  (void)::clock_gettime(CLOCK_REALTIME, &now);
+  configure(capture, "started_ns",
+            std::to_string(std::uint64_t(now.tv_sec) * 1'000'000'000 + std::uint64_t(now.tv_nsec)));
+  const bool hold = !command.empty() && !options.live && ::isatty(STDIN_FILENO) == 1;
+  configure(capture, "hold", hold ? "1" : "0");
+  configure(capture, "colour", stderr_has_colours(options) ? "1" : "0");
+  winsize size{};
+  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
+    configure(capture, "width", std::to_string(size.ws_col));
+  }
+  configure(capture, "sink_count", std::to_string((options.output.empty() ? 0 : 1) + (options.quiet ? 0 : 1)));
+}
+
+void say_outputs(Capture& capture, const RecordOptions& options, int file, bool hold) {
+  if (file >= 0) {
+    capture.say({.kind = OrderKind::output, .detail = static_cast<std::int32_t>(SinkKind::jsonl), .value = kSinkIsFile},
+                file);
+  }
+  if (options.quiet) return;
+  const SinkKind kind = options.format == "json" ? SinkKind::jsonl : SinkKind::terminal;
+  std::uint64_t flags = file >= 0 ? kSinkAfterFile : 0;
+  if (hold) flags |= kSinkHold;
+  if (stderr_has_colours(options)) flags |= kSinkColour;
+  capture.say({.kind = OrderKind::output, .detail = static_cast<std::int32_t>(kind), .value = flags}, STDERR_FILENO);
+}
+
+void say_files(Capture& capture, const std::vector<OwnedFd>& files) {
+  for (const OwnedFd& file : files) capture.say({.kind = OrderKind::file}, file.get());
+}
+
+int refuse(const Refusal& refusal) {
+  tell_user(refusal.sentence);
+  return refusal.exit_status;
+}
+
+int check(const RecordOptions& options, const Words& command) {
+  if (command.empty() == (options.pid == 0)) {
+    tell_user(
+        "Give a command behind `--`, or a process with --pid. Example: oisp-sensor record -- curl https://example.org");
+    return kUsage;
+  }
+  if (options.quiet && options.output.empty()) {
+    tell_user("With --quiet there must be a file to write: -o FILE.");
+    return kUsage;
+  }
+  struct stat status {};
+  if (options.pid != 0 && ::stat(("/proc/" + std::to_string(options.pid)).c_str(), &status) != 0) {
+    tell_user("There is no process " + std::to_string(options.pid) + ".");
+    return kFailure;
+  }
+  return kOk;
+}
+
+}  // namespace
+
+int record(const RecordOptions& options, const Words& command) {
+  if (const int status = check(options, command); status != kOk) return status;
+  const Identity identity = find_identity();
+  std::string program;
+  std::optional<HeldChild> child;
+  if (!command.empty()) {
+    auto found = find_program(command[0]);
+    if (!found) return refuse(found.error());
+    program = *found;
+    auto made = HeldChild::make({.path = program, .words = command, .prepare = [&] { return become(identity); }});
+    if (!made) return refuse({kFailure, made.error().text()});
+    child = std::move(*made);
+  }
+  auto launcher = make_launcher();
+  if (!launcher) return refuse(launcher.error());
+  // From here on the only root process is the launcher's, which still waits.
+  if (const Status status = become(identity); !status) return refuse({kFailure, status.error().text()});
+  OwnedFd file;
+  if (!options.output.empty()) {
+    auto opened = open_output_file(options.output);
+    if (!opened) return refuse(opened.error());
+    file = std::move(*opened);
+  }
+
+  const pid_t pid = child ? child->pid() : options.pid;
+  Capture capture(std::move(*launcher), std::move(child));
+  say_settings(capture, options, identity, command, pid);
+  capture.say({.kind = OrderKind::watch, .detail = command.empty() ? 0 : 1, .value = static_cast<std::uint64_t>(pid)});
+  say_outputs(capture, options, file.get(), !command.empty() && !options.live && ::isatty(STDIN_FILENO) == 1);
+  file.reset();
+  say_files(capture, open_tls_libraries());
+  if (!program.empty()) say_files(capture, open_program_files(program));
+  capture.say({.kind = OrderKind::begin});
+  return capture.run();
+}
+
+Runner declare_record(CLI::App& app) {
+  auto options = std::make_shared<RecordOptions>();  // shared by CLI11, which fills it, and the runner
+  app.footer("\noisp-sensor record [OPTIONS] -- CMD [ARGS]\noisp-sensor record [OPTIONS] --pid PID");
+  app.add_option("-o,--output", options->output, "Append events to FILE as OISP JSON lines")->type_name("FILE");
+  app.add_option("--format", options->format, "What stderr shows: the live view, or the events as JSON lines")
+      ->check(CLI::IsMember({"view", "json"}))
+      ->type_name("view|json");
+  app.add_option("--pid", options->pid, "Attach to a running process and its descendants, until Ctrl-C")
+      ->check(CLI::PositiveNumber)
+      ->type_name("PID");
+  app.add_flag("--live", options->live, "Show lines at once, though CMD has the terminal to itself");
+  app.add_flag("--no-colour,--no-color", options->no_colour, "No colours (as with NO_COLOR)");
+  app.add_flag("--bodies", options->bodies, "Put whole bodies into the events");
+  app.add_option("--max-body", options->max_body, "Keep at most this much of a body (default 8388608)")
+      ->check(CLI::PositiveNumber)
+      ->type_name("BYTES");
+  app.add_flag("-q,--quiet", options->quiet, "Show nothing; only write FILE");
+  return [options](const Words& command) { return record(*options, command); };
+}
+
+}  // namespace oisp

@@ -1,0 +1,22 @@
+// Raises privilege, for the launcher only.
+#pragma once
+
+#include "base/result.h"
+#include "cli/exit-status.h"
+#include "cli/held-child.h"
+
+namespace oisp {
+
+struct HeldLauncher {
+  HeldChild child;
+  OwnedFd connection;
+  bool through_sudo = false;
+};
+
+// Call while still root, where we are.
+Result<HeldLauncher, Refusal> make_launcher();
+
+// The folder of this executable.
+std::string own_folder();
+
+}  // namespace oisp

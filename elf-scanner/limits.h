@@ -1,0 +1,40 @@
+// Every bound of the scanner, and its reason. It runs once per new file, beside the watched programs,
+// and what it reads was made by a stranger.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace oisp {
+
+// Largest file that is mapped: the largest known agents are some 300 MB.
+inline constexpr std::uint64_t kMostFileBytes = std::uint64_t{4} << 30;
+// Address space beside the mapped file: program, libraries, stack, heap.
+inline constexpr std::uint64_t kMostOwnBytes = std::uint64_t{64} << 20;
+// CPU time, and time on the clock (a file system that never answers a page fault), before it is killed.
+inline constexpr unsigned kMostCpuSeconds = 4;
+inline constexpr unsigned kMostSeconds = 10;
+
+// Program headers: real files have 5-15.
+inline constexpr std::size_t kMostSegments = 64;
+// Sections: Rust and -ffunction-sections objects aside, linked files have under 100.
+inline constexpr std::size_t kMostSections = 4096;
+// Symbols that are looked at in one table; Chromium with symbols has 3 million.
+inline constexpr std::uint64_t kMostSymbols = 6'000'000;
+// Relocations that are looked through for one linkage stub; a libssl has some 3,000.
+inline constexpr std::uint64_t kMostRelocations = 20'000;
+// Bytes searched for texts that tell which library is linked in.
+inline constexpr std::uint64_t kMostTextBytes = std::uint64_t{400} << 20;
+
+// Instructions decoded in one function; SSL_ctrl with its switch has about 300.
+inline constexpr std::size_t kMostInstructions = 2048;
+// Instructions from a function's entry within which a cheap place may lie.
+inline constexpr std::size_t kMostBeforePoint = 12;
+// Paths that wait to be followed, and steps over all paths, when arguments are followed through a
+// function. A thin exported function has 2-4 paths and some 30 steps.
+inline constexpr std::size_t kMostPaths = 16;
+inline constexpr std::size_t kMostSteps = 400;
+// Calls with the arguments in place that one function may have.
+inline constexpr std::size_t kMostCalls = 8;
+
+}  // namespace oisp

@@ -1,0 +1,160 @@
+// What peers may ask of the launcher. Who may say what, and when, is one table; all else is refused:
+// a role that says it is killed (and started again), a command line that does ends its session.
+#include "base/log.h"
+#include "launcher/session.h"
+
+namespace oisp {
+namespace {
+
+constexpr unsigned bit(Phase phase) { return 1u << static_cast<unsigned>(phase); }
+constexpr unsigned kAsking = bit(Phase::asking);
+constexpr unsigned kServing = bit(Phase::starting) | bit(Phase::running) | bit(Phase::finishing) | bit(Phase::leaving);
+
+}  // namespace
+
+// `from`: bits of who may say it.
+constexpr unsigned kFromCommandLine = 1u << 31;
+constexpr unsigned kFromStore = 1u << 30;
+constexpr unsigned from_role(RoleKind kind) { return 1u << static_cast<unsigned>(kind); }
+constexpr unsigned kFromExporters = from_role(RoleKind::exporter_jsonl) | from_role(RoleKind::exporter_terminal);
+constexpr unsigned kFromCollector = from_role(RoleKind::collector);
+constexpr unsigned kFromHelper = from_role(RoleKind::probe_helper);
+constexpr unsigned kFromAnyRole = kFromExporters | kFromCollector | kFromHelper | from_role(RoleKind::file_opener);
+
+struct Permission {
+  OrderKind kind;
+  unsigned from;
+  unsigned phases;
+  bool with_fd;
+  void (Session::*answer)(Session::Role*, ReceivedOrder&);
+
+  static const Permission* find(OrderKind kind, unsigned from, Phase phase, bool has_fd);
+};
+
+const Permission* Permission::find(OrderKind kind, unsigned from, Phase phase, bool has_fd) {
+  static constexpr Permission kTable[] = {
+      {OrderKind::watch, kFromCommandLine, kAsking, false, &Session::answer_watch},
+      {OrderKind::output, kFromCommandLine, kAsking, true, &Session::answer_output},
+      {OrderKind::file, kFromCommandLine, kAsking, true, &Session::answer_file},
+      {OrderKind::config, kFromCommandLine, kAsking, false, &Session::answer_config},
+      {OrderKind::begin, kFromCommandLine, kAsking, false, &Session::answer_begin},
+      {OrderKind::finish, kFromCommandLine, kAsking | kServing, false, &Session::answer_finish},
+      {OrderKind::ready, kFromHelper | kFromCollector, kServing, false, &Session::answer_ready},
+      {OrderKind::failed, kFromAnyRole, kServing, false, &Session::answer_failed},
+      {OrderKind::notice, kFromAnyRole, kServing, false, &Session::answer_notice},
+      {OrderKind::done, kFromCollector, kServing, false, &Session::answer_done},
+      {OrderKind::keep, kFromStore, kServing, true, &Session::answer_keep},
+      {OrderKind::forget, kFromStore, kServing, false, &Session::answer_forget},
+      {OrderKind::want_scanner, kFromStore, kServing, false, &Session::answer_want_scanner},
+      {OrderKind::held, kFromStore, kServing, false, &Session::answer_held},
+      {OrderKind::release, kFromStore, kServing, false, &Session::answer_release},
+  };
+  for (const Permission& row : kTable) {
+    if (row.kind == kind && (row.from & from) != 0 && (row.phases & bit(phase)) != 0 && row.with_fd == has_fd) {
+      return &row;
+    }
+  }
+  return nullptr;
+}
+
+void Session::serve_channel(OrderChannel& channel, Peer peer, Role* role) {
+  while (auto received = channel.receive()) {
+    const unsigned from = peer == Peer::command_line ? kFromCommandLine
+                          : peer == Peer::store      ? kFromStore
+                                                     : from_role(role->entry->kind);
+    const Permission* permission = Permission::find(received->order.kind, from, phase_, received->fd.valid());
+    if (permission != nullptr) {
+      (this->*permission->answer)(role, *received);
+      continue;
+    }
+    log_warning("%s: order %u is not for it to give now", role == nullptr ? "command line" : role->entry->program,
+                static_cast<unsigned>(received->order.kind));
+    channel.close();
+  }
+}
+
+void Session::answer_watch(Role* /*role*/, ReceivedOrder& received) {
+  if (watches_.size() >= limits::kMostWatches) return fail(1, "Too many processes to watch.");
+  watches_.push_back(received.order);
+}
+
+void Session::answer_output(Role* /*role*/, ReceivedOrder& received) {
+  const auto kind = static_cast<SinkKind>(received.order.detail);
+  if (kind != SinkKind::jsonl && kind != SinkKind::terminal) return fail(1, "An output of unknown kind.");
+  if (outputs_.size() >= limits::kMostOutputs) return fail(1, "Too many outputs.");
+  outputs_.push_back(std::move(received));
+}
+
+void Session::answer_file(Role* /*role*/, ReceivedOrder& received) {
+  if (files_.size() < limits::kMostFiles) files_.push_back(std::move(received));
+}
+
+void Session::answer_config(Role* /*role*/, ReceivedOrder& received) {
+  if (configs_.size() >= limits::kMostConfigs) return fail(1, "Too many settings.");
+  configs_.push_back(received.order);
+}
+
+void Session::answer_begin(Role* /*role*/, ReceivedOrder& /*received*/) { start_roles(); }
+
+void Session::answer_finish(Role* /*role*/, ReceivedOrder& received) { finish(received.order); }
+
+void Session::answer_ready(Role* role, ReceivedOrder& /*received*/) {
+  role->is_ready = true;
+  if (phase_ != Phase::starting) return;  // one that was started again
+  for (const auto& other : roles_) {
+    const bool counts = other->entry->kind == RoleKind::probe_helper || other->entry->kind == RoleKind::collector;
+    if (counts && !other->is_ready) return;
+  }
+  phase_ = Phase::running;
+  phase_deadline_ms_ = kNever;
+  command_line_.send({.kind = OrderKind::ready});
+}
+
+void Session::answer_failed(Role* role, ReceivedOrder& received) {
+  const bool wants_more = received.order.name_view() == "needs_sys_admin";
+  if (role->entry->kind == RoleKind::probe_helper && wants_more && !role->fallback) {
+    role->fallback = true;
+    role->changes_rights = true;
+    return;  // it ends now, and comes back with CAP_SYS_ADMIN
+  }
+  role->ended = true;
+  fail(received.order.detail, std::string(received.order.text_view()));
+}
+
+void Session::answer_notice(Role* /*role*/, ReceivedOrder& received) {
+  notice(std::string(received.order.text_view()));
+}
+
+void Session::answer_done(Role* /*role*/, ReceivedOrder& /*received*/) {
+  if (phase_ == Phase::finishing) leave();
+}
+
+void Session::answer_keep(Role* /*role*/, ReceivedOrder& received) {
+  if (kept_.size() >= limits::kMostKept && !kept_.contains(received.order.name_view())) {
+    return log_warning("more is kept than there is room for: a new helper will not have all");
+  }
+  kept_.insert_or_assign(std::string(received.order.name_view()), std::move(received.fd));
+}
+
+void Session::answer_forget(Role* /*role*/, ReceivedOrder& received) {
+  const auto found = kept_.find(received.order.name_view());
+  if (found != kept_.end()) kept_.erase(found);
+}
+
+void Session::answer_want_scanner(Role* /*role*/, ReceivedOrder& received) {
+  if (wanted_scanners_.size() >= limits::kMostWantedScanners) return log_warning("too many files at once");
+  wanted_scanners_.push_back(received.order);
+  start_scanners();
+}
+
+void Session::answer_held(Role* /*role*/, ReceivedOrder& received) {
+  held_.hold(static_cast<pid_t>(received.order.value), now_ms());
+  command_line_.send(received.order);  // who continues it should the launcher be killed
+}
+
+void Session::answer_release(Role* /*role*/, ReceivedOrder& received) {
+  held_.release(static_cast<pid_t>(received.order.value));
+  command_line_.send(received.order);
+}
+
+}  // namespace oisp

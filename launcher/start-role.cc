@@ -1,0 +1,163 @@
+#include "launcher/start-role.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <type_traits>
+
+#include "base/pidfd.h"
+
+namespace oisp {
+namespace {
+
+// Where the child parks descriptors before it puts them in their places.
+constexpr int kParking = 16;
+
+Status leave_surroundings(const RoleEntry& entry) {
+  if (::setsid() < 0) return errno_fault("setsid");
+  if (entry.own_network && ::unshare(CLONE_NEWNET | CLONE_NEWIPC) != 0) return errno_fault("unshare");
+  if (::chdir("/") != 0) return errno_fault("chdir /");
+  ::umask(077);
+  sigset_t none;
+  ::sigemptyset(&none);
+  if (::sigprocmask(SIG_SETMASK, &none, nullptr) != 0) return errno_fault("sigprocmask");
+  for (int signal = 1; signal < SIGRTMAX; ++signal) (void)::signal(signal, SIG_DFL);  // some cannot be set
+  return Done{};
+}
+
+Status limit(__rlimit_resource resource, std::uint64_t value) {
+  rlimit now{};
+  if (::getrlimit(resource, &now) != 0) return errno_fault("getrlimit");
+  if (now.rlim_max != RLIM_INFINITY && value > now.rlim_max) value = now.rlim_max;
+  const rlimit wanted{.rlim_cur = value, .rlim_max = value};
+  if (::setrlimit(resource, &wanted) != 0) return errno_fault("setrlimit");
+  return Done{};
+}
+
+Status set_limits(const RoleEntry& entry) {
+  OISP_TRY(limit(RLIMIT_CORE, 0));
+  OISP_TRY(limit(RLIMIT_NOFILE, entry.most_files));
+  OISP_TRY(limit(RLIMIT_NPROC, entry.most_processes));
+  if (entry.most_memory != 0) OISP_TRY(limit(RLIMIT_AS, entry.most_memory));
+  if (entry.most_seconds != 0) OISP_TRY(limit(RLIMIT_CPU, entry.most_seconds));
+  return Done{};
+}
+
+// Before the uid changes: the bounding set. After it: permitted, inheritable and ambient.
+Status drop_bounding_set(std::span<const cap_value_t> kept) {
+  for (cap_value_t capability = 0; capability < ::cap_max_bits(); ++capability) {
+    bool keep = false;
+    for (const cap_value_t one : kept) keep = keep || one == capability;
+    if (!keep && ::cap_drop_bound(capability) != 0) return errno_fault("drop from bounding set");
+  }
+  return Done{};
+}
+
+Status take_capabilities(std::span<const cap_value_t> kept) {
+  using Caps = std::unique_ptr<std::remove_pointer_t<cap_t>, int (*)(void*)>;
+  const Caps caps(::cap_init(), ::cap_free);
+  if (!caps) return errno_fault("cap_init");
+  for (const cap_flag_t flag : {CAP_PERMITTED, CAP_EFFECTIVE, CAP_INHERITABLE}) {
+    if (!kept.empty() && ::cap_set_flag(caps.get(), flag, static_cast<int>(kept.size()), kept.data(), CAP_SET) != 0) {
+      return errno_fault("cap_set_flag");
+    }
+  }
+  if (::cap_set_proc(caps.get()) != 0) return errno_fault("cap_set_proc");
+  for (const cap_value_t capability : kept) {
+    if (::cap_set_ambient(capability, CAP_SET) != 0) return errno_fault("raise ambient capability");
+  }
+  return Done{};
+}
+
+Status become(const RoleStart& start) {
+  OISP_TRY(drop_bounding_set(start.capabilities));
+  if (::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) return errno_fault("PR_SET_KEEPCAPS");
+  if (::setgroups(0, nullptr) != 0) return errno_fault("setgroups");
+  if (::setresgid(start.uid, start.uid, start.uid) != 0) return errno_fault("setresgid");
+  if (::setresuid(start.uid, start.uid, start.uid) != 0) return errno_fault("setresuid");
+  OISP_TRY(take_capabilities(start.capabilities));
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return errno_fault("PR_SET_NO_NEW_PRIVS");
+  return Done{};
+}
+
+// A change of uid clears the signal, so this comes after it; and the launcher may be gone by then.
+Status die_with(pid_t launcher) {
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) return errno_fault("PR_SET_PDEATHSIG");
+  if (::getppid() != launcher) return fault("the launcher is gone");
+  return Done{};
+}
+
+// Puts each descriptor in its place; all others are close-on-exec. Returns the program's.
+Result<int> place_descriptors(const RoleStart& start) {
+  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);  // not owned: something may be put in its place
+  const int sources[] = {start.input >= 0 ? start.input : null, STDERR_FILENO, STDERR_FILENO, start.orders,
+                         start.store};
+  int parked[std::size(sources)];
+  for (std::size_t i = 0; i < std::size(sources); ++i) {
+    parked[i] = sources[i] < 0 ? -1 : ::fcntl(sources[i], F_DUPFD_CLOEXEC, kParking);
+    if (sources[i] >= 0 && parked[i] < 0) return errno_fault("park a descriptor");
+  }
+  const int program = ::fcntl(start.program, F_DUPFD_CLOEXEC, kParking);
+  if (program < 0) return errno_fault("park the program");
+  for (std::size_t i = 0; i < std::size(sources); ++i) {
+    const int place = static_cast<int>(i);
+    if (parked[i] < 0) {
+      (void)::close(place);  // nothing there is as good
+    } else if (::dup2(parked[i], place) < 0) {
+      return errno_fault("place a descriptor");
+    }
+  }
+  return program;
+}
+
+Status become_role(const RoleStart& start, pid_t launcher) {
+  OISP_TRY(leave_surroundings(start.entry));
+  auto program = place_descriptors(start);
+  if (!program) return program.error();
+  OISP_TRY(set_limits(start.entry));
+  OISP_TRY(become(start));
+  OISP_TRY(die_with(launcher));
+  char language[] = "LANG=C";
+  std::string level = "OISP_LOG=";
+  const char* wanted_level = std::getenv("OISP_LOG");
+  if (wanted_level != nullptr) level += wanted_level;
+  char* environment[] = {language, wanted_level != nullptr ? level.data() : nullptr, nullptr};
+  std::string name = start.entry.program;
+  char* arguments[] = {name.data(), nullptr};
+  (void)::execveat(*program, "", arguments, environment, AT_EMPTY_PATH);
+  return errno_fault("execute");
+}
+
+}  // namespace
+
+Result<Process> start_role(const RoleStart& start) {
+  const pid_t launcher = ::getpid();
+  const pid_t pid = ::fork();
+  if (pid < 0) return errno_fault("fork");
+  if (pid == 0) {
+    const Status status = become_role(start, launcher);
+    const std::string line =
+        std::string("oisp-launcher: error: cannot start ") + start.entry.program + ": " + status.error().text() + "\n";
+    (void)!::write(STDERR_FILENO, line.data(), line.size());
+    ::_exit(kCouldNotStart);
+  }
+  // The child is not reaped before its pidfd says so: the number cannot be another's.
+  OwnedFd pidfd = open_pidfd(pid);
+  if (!pidfd) {
+    const Fault error = errno_fault("pidfd_open");
+    (void)::kill(pid, SIGKILL);
+    return error;
+  }
+  return Process{.pid = pid, .pidfd = std::move(pidfd)};
+}
+
+}  // namespace oisp
