@@ -1,28 +1,15 @@
 #include "collector/intake/helper-connection.h"
 
 #include <capnp/message.h>
-#include <capnp/serialize.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
+#include "collector/frame.h"
 #include "collector/limits.h"
 #include "probe.capnp.h"
 
 namespace oisp {
-namespace {
-
-// A frame of one small message.
-Chunk frame_of(capnp::MessageBuilder& message) {
-  const auto words = capnp::messageToFlatArray(message);
-  const auto bytes = words.asBytes();
-  Chunk chunk = Chunk::make(bytes.size());
-  std::ranges::copy(std::as_bytes(std::span(bytes.begin(), bytes.size())), chunk.span().begin());
-  return chunk;
-}
-
-}  // namespace
 
 Result<std::unique_ptr<HelperConnection>> HelperConnection::make(Loop& loop, OwnedFd fd, Receiver& receiver) {
   auto connection = std::unique_ptr<HelperConnection>(new HelperConnection(receiver));  // the constructor is private
