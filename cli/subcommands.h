@@ -18,5 +18,6 @@ using Words = std::vector<std::string>;
 using Runner = std::function<int(const Words& command)>;
 
 Runner declare_record(CLI::App& app);
+Runner declare_demo(CLI::App& app);
 
 }  // namespace oisp
