@@ -1,0 +1,95 @@
+// What a recording came to: counted from the events as they pass, shown at the end.
+#pragma once
+
+#include <event.capnp.h>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "exporters/terminal/styled-line.h"
+
+namespace oisp {
+
+struct ModelTally {
+  std::uint64_t requests = 0;
+  std::uint64_t answered = 0;
+  std::uint64_t errors = 0;      // answers that were none: a status of 400 and above, an error in the body
+  std::uint64_t incomplete = 0;  // answers that broke off, or of which a part was not seen
+  std::uint64_t tokens_in = 0;
+  std::uint64_t tokens_cached = 0;
+  std::uint64_t tokens_out = 0;
+  bool has_usage = false;
+};
+
+struct BlindSpotRow {
+  std::string who;
+  std::string remote;
+  std::string reason;
+  std::string detail;
+  std::uint64_t count = 0;
+};
+
+class Tally {
+ public:
+  void add_request(const std::string& provider, const std::string& model);
+  void add_response(const std::string& provider, const std::string& model, schema::AiResponse::Reader response,
+                    bool incomplete);
+  void add_tool_call(const std::string& name);
+  void set_coverage(schema::SensorCoverage::Reader coverage);
+  void set_loss(schema::SensorLoss::Reader loss);
+  void set_stop(schema::SensorStop::Reader stop);
+
+  [[nodiscard]] bool stopped() const { return stop_.has_value(); }
+  // Blind spots that the last set_coverage() told for the first time.
+  [[nodiscard]] const std::vector<BlindSpotRow>& news() const { return news_; }
+  // The summary's lines, for a terminal of `columns`.
+  [[nodiscard]] std::vector<StyledLine> summary(std::size_t columns) const;
+
+ private:
+  struct FileRow {
+    std::string outcome;
+    std::string family;
+    std::string path;
+    std::string reason;
+  };
+  struct Coverage {
+    std::uint64_t processes, connections, tls, tls_read, streams, bytes, http, ai;
+  };
+  struct Loss {
+    std::uint64_t lost = 0, lost_bytes = 0, cut = 0, cut_bytes = 0, unexplained = 0;
+    std::vector<std::string> causes;
+  };
+  struct Stop {
+    std::string reason;
+    std::int64_t duration_ms;
+    int exit_code, signal;
+  };
+
+  ModelTally& row(const std::string& provider, const std::string& model);
+  [[nodiscard]] StyledLine rule(std::size_t columns) const;
+  void append_models(std::vector<StyledLine>& lines, std::size_t columns) const;
+  void append_tools(std::vector<StyledLine>& lines) const;
+  void append_coverage(std::vector<StyledLine>& lines, std::size_t columns) const;
+  void append_what_was_seen(std::vector<StyledLine>& lines) const;
+  void append_blind_spots(std::vector<StyledLine>& lines, std::size_t columns) const;
+
+  std::map<std::pair<std::string, std::string>, ModelTally> models_;
+  std::map<std::string, std::uint64_t> tools_;
+  std::optional<Coverage> coverage_;
+  std::vector<FileRow> files_;
+  std::vector<BlindSpotRow> blind_spots_;
+  std::vector<BlindSpotRow> news_;
+  std::optional<Loss> loss_;
+  std::optional<Stop> stop_;
+};
+
+// "node[4188] → 203.0.113.9:443" and why, of one blind spot; the detail wraps at `columns`.
+std::vector<StyledLine> describe_blind_spot(const BlindSpotRow& row, std::size_t columns);
+// host:port, as good as it is known.
+std::string describe_endpoint(schema::Endpoint::Reader endpoint);
+
+}  // namespace oisp
