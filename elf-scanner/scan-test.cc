@@ -40,6 +40,7 @@ class MappedFile {
   std::size_t size_ = 0;
 };
 
+constexpr std::uint32_t kDataRoles[] = {OISP_ROLE_READ, OISP_ROLE_WRITE};
 constexpr const char* kRoles[] = {"", "read", "write", "handshake", "set_name", "set_fd", "free", "shutdown", "new"};
 
 void print_answer(const std::string& path, const oisp_scan_answer& answer) {
@@ -90,7 +91,7 @@ TEST_CASE("Debian's libssl: one site for both forms of read and of write") {
   if (!answer) return;
   CHECK(answer->outcome == OISP_SCAN_FOUND);
   CHECK(std::string(answer->family) == "OpenSSL 3");
-  for (const std::uint32_t role : {OISP_ROLE_READ, OISP_ROLE_WRITE}) {
+  for (const std::uint32_t role : kDataRoles) {
     REQUIRE(count_role(*answer, role) == 1);
     const oisp_site& site = site_of(*answer, role);
     CHECK(site.flags == OISP_SITE_HAS_RETURN);
@@ -116,7 +117,7 @@ TEST_CASE("Node.js, OpenSSL linked in and inlined: the entries of both forms") {
     if (!answer || answer->outcome == OISP_SCAN_NO_LIBRARY) continue;  // Debian's own links libssl dynamically
     CHECK(answer->outcome == OISP_SCAN_FOUND);
     CHECK(std::string(answer->family).starts_with("OpenSSL "));
-    for (const std::uint32_t role : {OISP_ROLE_READ, OISP_ROLE_WRITE}) {
+    for (const std::uint32_t role : kDataRoles) {
       CHECK(count_role(*answer, role) == 2);
       CHECK(site_of(*answer, role).bytes[0] == 0x55);  // push rbp
     }
