@@ -129,6 +129,7 @@ void Tally::add_tool_call(const std::string& name) {
 }
 
 void Tally::set_coverage(schema::SensorCoverage::Reader coverage) {
+  final_coverage_ |= coverage.getFinal() == schema::Tri::YES;
   coverage_ = Coverage{.processes = coverage.getProcesses(),
                        .connections = coverage.getConnections(),
                        .tls = coverage.getTlsConnections(),
@@ -169,7 +170,8 @@ void Tally::set_coverage(schema::SensorCoverage::Reader coverage) {
 
 void Tally::set_loss(schema::SensorLoss::Reader loss) {
   // The last one speaks of the whole recording; those before it of the time since the one before.
-  if (!loss_ || loss.getFinal() == schema::Tri::YES) loss_.emplace();
+  final_loss_ |= loss.getFinal() == schema::Tri::YES;
+  if (!loss_ || final_loss_) loss_.emplace();
   loss_->lost += loss.getLost();
   loss_->lost_bytes += loss.getLostBytes();
   loss_->cut += loss.getCut();

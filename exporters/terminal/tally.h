@@ -43,7 +43,8 @@ class Tally {
   void set_loss(schema::SensorLoss::Reader loss);
   void set_stop(schema::SensorStop::Reader stop);
 
-  [[nodiscard]] bool stopped() const { return stop_.has_value(); }
+  // Whether all that the sensor says last has been said, in whatever order.
+  [[nodiscard]] bool complete() const { return stop_ && final_coverage_ && final_loss_; }
   // Blind spots that the last set_coverage() told for the first time.
   [[nodiscard]] const std::vector<BlindSpotRow>& news() const { return news_; }
   // The summary's lines, for a terminal of `columns`.
@@ -85,6 +86,8 @@ class Tally {
   std::vector<BlindSpotRow> news_;
   std::optional<Loss> loss_;
   std::optional<Stop> stop_;
+  bool final_coverage_ = false;
+  bool final_loss_ = false;
 };
 
 // "node[4188] → 203.0.113.9:443" and why, of one blind spot; the detail wraps at `columns`.

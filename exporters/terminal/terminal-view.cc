@@ -72,12 +72,15 @@ void TerminalView::on_event(schema::Event::Reader event) {
       return on_start(data.getSensorStart());
     case schema::Event::Data::SENSOR_STOP:
       tally_.set_stop(data.getSensorStop());
-      return finish();
+      break;
     case schema::Event::Data::SENSOR_COVERAGE:
-      return on_coverage(data.getSensorCoverage());
+      on_coverage(data.getSensorCoverage());
+      break;
     case schema::Event::Data::SENSOR_LOSS:
-      return on_loss(data.getSensorLoss());
+      on_loss(data.getSensorLoss());
+      break;
   }
+  if (tally_.complete()) finish();
 }
 
 void TerminalView::finish() {
