@@ -1,0 +1,387 @@
+// The launcher as it runs, with a stand-in for every role (test-role.cc). Needs root.
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ipc-schema/order.h"
+#include "launcher/limits.h"
+#include "launcher/role-table.h"
+#include "launcher/test-role.h"
+#include "tests/catch.h"
+
+using namespace oisp;
+
+namespace {
+
+constexpr int kWaitMs = 20'000;
+
+bool may_run() {
+  if (::geteuid() == 0) return true;
+  WARN("needs root");
+  return false;
+}
+
+// The launcher and stand-ins in a folder that only root may enter.
+class Installed {
+ public:
+  Installed() {
+    char name[] = "/tmp/oisp-launcher-XXXXXX";
+    REQUIRE(::mkdtemp(name) != nullptr);
+    folder_ = name;
+    const auto built = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+    std::filesystem::copy_file(built / "oisp-launcher", folder_ / "oisp-launcher");
+    for (const RoleEntry& entry : role_table()) {
+      std::filesystem::copy_file(built / "launcher/launcher-test-role", folder_ / entry.program);
+    }
+  }
+  ~Installed() { std::filesystem::remove_all(folder_); }
+  [[nodiscard]] std::string launcher() const { return folder_ / "oisp-launcher"; }
+  [[nodiscard]] std::filesystem::path folder() const { return folder_; }
+
+ private:
+  std::filesystem::path folder_;
+};
+
+// A running launcher, and the command line's end of its connection.
+class Running {
+ public:
+  explicit Running(const Installed& installed, bool in_container = false) {
+    auto pair = make_order_pair();
+    REQUIRE(pair.ok());
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      if (in_container && (::unshare(CLONE_NEWPID) != 0)) ::_exit(99);
+      const pid_t inner = in_container ? ::fork() : 0;
+      if (inner == 0) {
+        (void)::dup2(pair->b.get(), STDIN_FILENO);
+        (void)::execl(installed.launcher().c_str(), "oisp-launcher", nullptr);
+        ::_exit(99);
+      }
+      int status = 0;
+      (void)::waitpid(inner, &status, 0);
+      ::_exit(WEXITSTATUS(status));
+    }
+    line_ = std::move(pair->a);
+  }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+  ~Running() {
+    if (pid_ > 0) (void)::kill(pid_, SIGKILL);
+    if (pid_ > 0) (void)::waitpid(pid_, nullptr, 0);
+  }
+
+  void say(const Order& order, int fd = -1) { REQUIRE(send_order(line_.get(), order, fd).ok()); }
+  // A session with a file and a view, and a helper that behaves as asked.
+  void begin(int asked = 0, std::uint64_t value = 1) {
+    const OwnedFd null(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+    say({.kind = OrderKind::watch, .detail = asked, .value = value});
+    say({.kind = OrderKind::output, .detail = static_cast<int>(SinkKind::jsonl), .value = kSinkIsFile}, null.get());
+    say({.kind = OrderKind::output, .detail = static_cast<int>(SinkKind::terminal)}, null.get());
+    say({.kind = OrderKind::begin});
+  }
+  // Reads until an order of this kind comes (true) or the launcher is gone; remembers all texts.
+  bool hears(OrderKind kind) {
+    while (hears()) {
+      if (last_.kind == kind) return true;
+    }
+    return false;
+  }
+  bool hears() {
+    pollfd readable{.fd = line_.get(), .events = POLLIN, .revents = 0};
+    if (::poll(&readable, 1, kWaitMs) != 1) return false;
+    auto received = receive_order(line_.get());
+    if (!received || !received->has_value()) return false;
+    last_ = (*received)->order;
+    texts_.emplace_back(last_.text_view());
+    return true;
+  }
+  bool hears_text(const std::string& text) {
+    while (!heard(text)) {
+      if (!hears()) return false;
+    }
+    return true;
+  }
+  // All roles but the scanner, which comes on demand, have begun.
+  bool hears_all() {
+    for (const RoleEntry& entry : role_table()) {
+      const std::string facts = std::string("facts role=") + entry.program;
+      if (entry.kind != RoleKind::scanner && !hears_text(facts)) return false;
+    }
+    return true;
+  }
+  [[nodiscard]] bool heard(const std::string& text) const {
+    for (const std::string& one : texts_) {
+      if (one.find(text) != std::string::npos) return true;
+    }
+    return false;
+  }
+  // What the last life of a role told of itself.
+  [[nodiscard]] std::map<std::string, std::string> facts_of(const std::string& role) const {
+    std::map<std::string, std::string> facts;
+    for (const std::string& text : texts_) {
+      if (!text.starts_with("facts role=" + role + " ")) continue;
+      std::istringstream words(text);
+      for (std::string word; words >> word;) facts[word.substr(0, word.find('='))] = word.substr(word.find('=') + 1);
+    }
+    return facts;
+  }
+  int exit_status() {
+    int status = 0;
+    (void)::waitpid(pid_, &status, 0);
+    pid_ = -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+  [[nodiscard]] const Order& last() const { return last_; }
+  [[nodiscard]] pid_t pid() const { return pid_; }
+  void hang_up() { line_.reset(); }
+
+ private:
+  pid_t pid_ = -1;
+  OwnedFd line_;
+  Order last_;
+  std::vector<std::string> texts_;
+};
+
+unsigned first_uid_of(pid_t launcher) {
+  return limits::kFirstUid + static_cast<unsigned>(launcher) * limits::kUidsPerLauncher;
+}
+
+// Processes of a launcher's roles.
+std::vector<pid_t> processes_of(pid_t launcher) {
+  std::vector<pid_t> found;
+  const unsigned first = first_uid_of(launcher);
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const pid_t pid = std::atoi(entry.path().filename().c_str());
+    struct stat status {};
+    if (pid <= 0 || ::stat(entry.path().c_str(), &status) != 0) continue;
+    if (status.st_uid >= first && status.st_uid < first + limits::kUidsPerLauncher) found.push_back(pid);
+  }
+  return found;
+}
+
+bool all_gone(pid_t launcher) {
+  for (int i = 0; i < kWaitMs / 10; ++i) {
+    if (processes_of(launcher).empty()) return true;
+    ::usleep(10'000);
+  }
+  return false;
+}
+
+std::string hex_of(std::initializer_list<int> capabilities) {
+  std::uint64_t bits = 0;
+  for (const int one : capabilities) bits |= std::uint64_t{1} << one;
+  char text[32];
+  (void)std::snprintf(text, sizeof text, ",%016llx", static_cast<unsigned long long>(bits));
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("each role finds its own rights and descriptors, and nothing else") {
+  if (!may_run()) return;
+  const Installed installed;
+  Running launcher(installed);
+  const pid_t pid = launcher.pid();
+  launcher.begin(kAskForScanner);
+  REQUIRE(launcher.hears(OrderKind::ready));
+  REQUIRE(launcher.hears_all());
+  launcher.say({.kind = OrderKind::finish});
+  REQUIRE(launcher.hears(OrderKind::done));
+  CHECK(launcher.exit_status() == 0);
+  CHECK(all_gone(pid));
+
+  const std::string own_net = std::filesystem::read_symlink("/proc/self/ns/net");
+  std::map<std::string, std::string> nets;
+  std::map<std::string, std::string> uids;
+  for (const RoleEntry& entry : role_table()) {
+    INFO(entry.program);
+    auto facts = launcher.facts_of(entry.program);
+    REQUIRE(!facts.empty());
+    const bool helper = entry.kind == RoleKind::probe_helper;
+    const bool scanner = entry.kind == RoleKind::scanner;
+    CHECK(facts["fds"] == (helper ? "0,1,2,3,4," : scanner ? "0,1,2," : "0,1,2,3,"));
+    if (!scanner) CHECK(facts["null"] == "/dev/null");
+    CHECK(facts["cwd"] == "/");
+    CHECK(facts["leader"] == "1");
+    CHECK(facts["death"] == std::to_string(SIGKILL));
+    CHECK(facts["environment"] == "LANG=C,");
+    CHECK(facts["NoNewPrivs:"] == ",1");
+    CHECK((facts["Groups:"].empty() || facts["Groups:"] == ","));
+    const auto role_uid = static_cast<unsigned>(std::strtoul(facts["Uid:"].c_str() + 1, nullptr, 10));
+    CHECK(role_uid > first_uid_of(pid));
+    CHECK(role_uid < first_uid_of(pid) + limits::kUidsPerLauncher);
+    CHECK(facts["Uid:"] == facts["Gid:"]);
+    CHECK(facts["net"] != own_net);
+    nets[facts["net"]] = entry.program;
+    uids[facts["Uid:"]] = entry.program;
+    const std::string wanted = helper ? hex_of({CAP_BPF, CAP_PERFMON})
+                               : entry.kind == RoleKind::file_opener
+                                   ? hex_of({CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_CHECKPOINT_RESTORE})
+                                   : hex_of({});
+    for (const char* set : {"CapPrm:", "CapEff:", "CapBnd:", "CapAmb:"}) CHECK(facts[set] == wanted);
+  }
+  CHECK(nets.size() == kRoleKinds);
+  CHECK(uids.size() == kRoleKinds);
+  CHECK(launcher.facts_of("oisp-probe-helper")["connected"] == "collector,opener,");
+  CHECK(launcher.facts_of("oisp-collector")["connected"] == "sink,sink,helper,");
+  CHECK(launcher.facts_of("oisp-file-opener")["connected"] == "helper,");
+  CHECK(launcher.facts_of("oisp-exporter-jsonl")["connected"] == "collector,");
+}
+
+TEST_CASE("a helper that dies comes back to what it kept") {
+  if (!may_run()) return;
+  const Installed installed;
+  Running launcher(installed);
+  launcher.begin(kCrashOnce);
+  REQUIRE(launcher.hears_text("adopted map:events map:events"));
+  CHECK(launcher.heard("adopted link:1 link:1"));
+  CHECK_FALSE(launcher.heard("adopted link:2"));
+  CHECK(launcher.heard("oisp-probe-helper was killed"));
+  CHECK(launcher.hears_text("oisp-collector reconnected"));
+  CHECK(launcher.hears_text("oisp-file-opener reconnected"));
+}
+
+TEST_CASE("killed roles come back, and their peers hear of it") {
+  if (!may_run()) return;
+  const Installed installed;
+  Running launcher(installed);
+  launcher.begin();
+  REQUIRE(launcher.hears(OrderKind::ready));
+  REQUIRE(launcher.hears_all());
+  for (const char* role : {"oisp-collector", "oisp-exporter-jsonl"}) {
+    auto facts = launcher.facts_of(role);
+    const auto uid = static_cast<uid_t>(std::strtoul(facts["Uid:"].c_str() + 1, nullptr, 10));
+    for (const pid_t pid : processes_of(launcher.pid())) {
+      struct stat status {};
+      if (::stat(("/proc/" + std::to_string(pid)).c_str(), &status) == 0 && status.st_uid == uid)
+        (void)::kill(pid, SIGKILL);
+    }
+    REQUIRE(launcher.hears_text(std::string(role) + " restarted 1"));
+  }
+  CHECK(launcher.hears_text("oisp-collector reconnected"));
+  launcher.say({.kind = OrderKind::finish});
+  CHECK(launcher.hears(OrderKind::done));
+  CHECK(launcher.exit_status() == 0);
+}
+
+TEST_CASE("five deaths in a minute end the session with a reason") {
+  if (!may_run()) return;
+  const Installed installed;
+  Running launcher(installed);
+  const pid_t pid = launcher.pid();
+  launcher.begin(kCrash);
+  REQUIRE(launcher.hears(OrderKind::failed));
+  CHECK(launcher.last().detail == 1);
+  CHECK(launcher.heard("for the fifth time within a minute"));
+  CHECK(launcher.hears(OrderKind::done));
+  CHECK(launcher.exit_status() == 1);
+  CHECK(all_gone(pid));
+}
+
+TEST_CASE("the helper gets CAP_SYS_ADMIN only where it says that it needs it") {
+  if (!may_run()) return;
+  const Installed installed;
+  Running launcher(installed);
+  launcher.begin(kAskForMore);
+  REQUIRE(launcher.hears(OrderKind::ready));
+  CHECK(launcher.facts_of("oisp-probe-helper")["CapPrm:"] == hex_of({CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN}));
+  CHECK_FALSE(launcher.heard("is started again"));
+}
+
+TEST_CASE("a role that says what it may not is ended") {
+  if (!may_run()) return;
+  const Installed installed;
+  Running launcher(installed);
+  launcher.begin(kOverreach);
+  CHECK(launcher.hears_text("oisp-probe-helper was killed"));
+}
+
+TEST_CASE("nothing is left when the command line goes, or the launcher is killed") {
+  if (!may_run()) return;
+  const Installed installed;
+  for (const bool kill_launcher : {false, true}) {
+    Running launcher(installed);
+    const pid_t pid = launcher.pid();
+    launcher.begin();
+    REQUIRE(launcher.hears_all());
+    CHECK(processes_of(pid).size() == kRoleKinds - 1);
+    if (kill_launcher) {
+      (void)::kill(pid, SIGKILL);
+    } else {
+      launcher.hang_up();
+    }
+    CHECK(all_gone(pid));
+    CHECK(launcher.exit_status() == (kill_launcher ? 128 + SIGKILL : 0));
+  }
+}
+
+TEST_CASE("SIGTERM ends a session in order") {
+  if (!may_run()) return;
+  const Installed installed;
+  Running launcher(installed);
+  launcher.begin();
+  REQUIRE(launcher.hears(OrderKind::ready));
+  (void)::kill(launcher.pid(), SIGTERM);
+  CHECK(launcher.hears(OrderKind::done));
+  CHECK(launcher.exit_status() == 0);
+}
+
+TEST_CASE("a held process runs on, though nobody releases it") {
+  if (!may_run()) return;
+  const pid_t held = ::fork();
+  if (held == 0) {
+    (void)::raise(SIGSTOP);
+    ::_exit(7);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(held, &status, WUNTRACED) == held);
+  REQUIRE(WIFSTOPPED(status));
+  const Installed installed;
+  Running launcher(installed);
+  launcher.begin(kHold, static_cast<std::uint64_t>(held));
+  REQUIRE(launcher.hears(OrderKind::held));
+  CHECK(::waitpid(held, &status, 0) == held);
+  CHECK(WIFEXITED(status));
+}
+
+TEST_CASE("no session without a command line, or in another pid namespace") {
+  if (!may_run()) return;
+  const Installed installed;
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    const int null = ::open("/dev/null", O_RDWR);
+    (void)::dup2(null, STDIN_FILENO);
+    (void)::dup2(null, STDERR_FILENO);
+    (void)::execl(installed.launcher().c_str(), "oisp-launcher", nullptr);
+    ::_exit(99);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(pid, &status, 0) == pid);
+  CHECK(WEXITSTATUS(status) == 3);
+
+  Running inside(installed, true);
+  CHECK(inside.hears(OrderKind::failed));
+  CHECK(inside.last().detail == 4);
+  CHECK(inside.exit_status() == 4);
+}
+
+TEST_CASE("a missing part of the installation is named") {
+  if (!may_run()) return;
+  const Installed installed;
+  std::filesystem::remove(installed.folder() / "oisp-collector");
+  Running launcher(installed);
+  CHECK(launcher.hears(OrderKind::failed));
+  CHECK(launcher.heard("oisp-collector"));
+  CHECK(launcher.exit_status() == 1);
+}

@@ -1,0 +1,13 @@
+// What the launcher's test asks of the helper's stand-in: Order::detail of a `watch`.
+#pragma once
+
+namespace oisp {
+
+inline constexpr int kCrash = 100;      // always, once it is ready
+inline constexpr int kCrashOnce = 101;  // not where it adopted something
+inline constexpr int kAskForMore = 102;
+inline constexpr int kAskForScanner = 103;
+inline constexpr int kHold = 104;       // the process that is watched
+inline constexpr int kOverreach = 105;  // says what only the collector may
+
+}  // namespace oisp
