@@ -17,7 +17,7 @@ template <std::size_t Size>
 void set_text(char (&array)[Size], std::string_view text) {
   const std::size_t length = std::min(text.size(), Size - 1);
   std::copy_n(text.begin(), length, array);
-  array[length] = '\0';
+  std::fill(array + length, array + Size, '\0');
 }
 
 oisp_scan_answer refuse(std::string_view reason) {
@@ -103,25 +103,36 @@ std::size_t family_length(std::string_view text) {
   return kNumbers + (is_old ? 5 : 3);
 }
 
+// The version in the file's own texts, as a static OpenSSL has it.
+std::string_view find_version(std::span<const std::uint8_t> text) {
+  constexpr std::string_view kBegin = "OpenSSL ";
+  constexpr std::size_t kMostTries = 10'000;
+  std::size_t tries = 0;
+  for (auto at = find_text(text, kBegin, 0); at && tries < kMostTries; at = find_text(text, kBegin, *at + 1)) {
+    ++tries;
+    const std::string_view rest(reinterpret_cast<const char*>(text.data()) + *at,
+                                std::min<std::size_t>(64, text.size() - *at));
+    if (const std::size_t length = family_length(rest); length != 0) return rest.substr(0, length);
+  }
+  return {};
+}
+
 void name_family(const ElfImage& image, oisp_scan_answer& answer) {
+  // Bundled copies are called libssl-3f2a61c0.so.3 and the like. The version text is in their libcrypto.
   const std::string_view soname = image.soname();
-  if (soname == "libssl.so.3") return set_text(answer.family, "OpenSSL 3");
-  if (soname == "libssl.so.1.1") return set_text(answer.family, "OpenSSL 1.1");
-  set_text(answer.family, "OpenSSL");
+  if (soname.starts_with("libssl") && soname.ends_with(".so.3")) return set_text(answer.family, "OpenSSL 3");
+  if (soname.starts_with("libssl") && soname.ends_with(".so.1.1")) return set_text(answer.family, "OpenSSL 1.1");
+  set_text(answer.family, "OpenSSL or its like");
   image.for_each_text([&](std::span<const std::uint8_t> text) {
-    constexpr std::string_view kBegin = "OpenSSL ";
-    constexpr std::size_t kMostTries = 10'000;
-    std::size_t tries = 0;
-    for (auto at = find_text(text, kBegin, 0); at && tries < kMostTries; at = find_text(text, kBegin, *at + 1)) {
-      ++tries;
-      const std::string_view rest(reinterpret_cast<const char*>(text.data()) + *at,
-                                  std::min<std::size_t>(64, text.size() - *at));
-      if (const std::size_t length = family_length(rest); length != 0) {
-        set_text(answer.family, rest.substr(0, length));
-        return true;
-      }
+    const std::string_view version = find_version(text);
+    if (!version.empty()) {
+      set_text(answer.family, version);
+    } else if (find_text(text, "ssl_lib.cc", 0)) {  // OpenSSL's is C
+      set_text(answer.family, "BoringSSL");
+    } else {
+      return false;
     }
-    return false;
+    return true;
   });
 }
 
