@@ -77,6 +77,9 @@ void say_settings(Capture& capture, const RecordOptions& options, const Identity
 
 void say_outputs(Capture& capture, const RecordOptions& options, int file, bool hold) {
   if (file >= 0) {
+    // What lies before belongs to earlier recordings.
+    struct stat status {};
+    if (::fstat(file, &status) == 0) configure(capture, "output_start", std::to_string(status.st_size));
     capture.say({.kind = OrderKind::output, .detail = static_cast<std::int32_t>(SinkKind::jsonl), .value = kSinkIsFile},
                 file);
   }
