@@ -3,7 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <limits>
 
 #include "exporters/common/limits.h"
 #include "exporters/jsonl/resume.h"
@@ -15,7 +15,7 @@ namespace {
 constexpr const char* kCalls[] = {"ftruncate", "lseek", "pread64"};
 
 std::unique_ptr<Sink> make_sink(const ExporterOptions& options, Output output) {
-  return std::make_unique<JsonlSink>(std::move(output), options.number("output_start").value_or(0));
+  return std::make_unique<JsonlSink>(std::move(output), options.number("output_start"));
 }
 
 }  // namespace
@@ -25,7 +25,7 @@ const Exporter kJsonlExporter{
 
 Result<std::optional<std::uint64_t>> JsonlSink::find_kept() {
   if (!output_.is_file()) return std::optional<std::uint64_t>{};
-  const auto resumed = resume_file(output_.fd(), file_start_);
+  const auto resumed = resume_file(output_.fd(), file_start_.value_or(std::numeric_limits<std::uint64_t>::max()));
   if (!resumed) return resumed.error();
   // Where the user did not open the file for appending, the position is ours to set.
   if (::lseek(output_.fd(), static_cast<off_t>(resumed.value().size), SEEK_SET) < 0) return errno_fault("seek");

@@ -12,10 +12,12 @@ namespace oisp {
 
 // In a file an event is either there as a whole line or not at all, whatever ends this process: a
 // later life cuts a half-written line away and goes on after the last whole one. What lay in the file
-// before this recording (the first `file_start` bytes) is never touched.
+// before this recording (the first `file_start` bytes) is never touched. Without
+// `file_start` nothing counts as kept: better an event twice than none.
 class JsonlSink final : public Sink {
  public:
-  JsonlSink(Output output, std::uint64_t file_start) : output_(std::move(output)), file_start_(file_start) {}
+  JsonlSink(Output output, std::optional<std::uint64_t> file_start)
+      : output_(std::move(output)), file_start_(file_start) {}
 
   Result<std::optional<std::uint64_t>> find_kept() override;
   void render(std::uint64_t sequence, schema::Event::Reader event) override;
@@ -32,7 +34,7 @@ class JsonlSink final : public Sink {
   SinkFailure fail(const Fault& fault, std::uint64_t batch_start);
 
   Output output_;
-  std::uint64_t file_start_;
+  std::optional<std::uint64_t> file_start_;
   std::string batch_;
   std::vector<Line> lines_;
   std::optional<std::uint64_t> whole_;  // the last event that is in the output as a whole

@@ -124,7 +124,7 @@ TEST_CASE("a killed exporter's successor goes on after the last whole line") {
 
 TEST_CASE("a new collector is told what is kept, and what it sends again is not written again") {
   const ScratchFile file;
-  TestCollector collector(kJsonlExporter, file.fd(), kSinkIsFile, {});
+  TestCollector collector(kJsonlExporter, file.fd(), kSinkIsFile, {{"output_start", "0"}});
   expect_hello(collector, false, 0);
   collector.send_batch(1, 3, build);
   collector.reconnect();  // before the acknowledgement is read
