@@ -176,6 +176,84 @@ def container_on_overlayfs(bench):
     compare(recording, bench.provider.entries(20))
 
 
+def musl_client(bench):
+    """The same client, linked statically with musl."""
+    need("musl-gcc")
+    folder = os.path.join(bench.folder, f"musl-{bench.next_number()}")
+    # Debian's headers of OpenSSL alone: those of glibc must not be found.
+    os.makedirs(os.path.join(folder, "machine"))
+    os.symlink("/usr/include/openssl", os.path.join(folder, "openssl"))
+    os.symlink("/usr/include/x86_64-linux-gnu/openssl", os.path.join(folder, "machine/openssl"))
+    program = os.path.join(folder, "client")
+    done = subprocess.run(["musl-gcc", "-static", "-O1", "-D_GNU_SOURCE", f"-I{folder}", f"-I{folder}/machine",
+                           f"{CLIENTS}/openssl-client.c", f"{CLIENTS}/musl-shim.c", f"{LIBRARIES}/libssl.a",
+                           f"{LIBRARIES}/libcrypto.a", "-o", program], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Skip(f"no musl client can be built here: {done.stderr.strip()[-200:]}")
+    return program
+
+
+@case
+def musl_static(bench):
+    recording = bench.record([musl_client(bench), *arguments(bench, "threads", 20, 2000)])
+    check(recording.status == 0, f"status {recording.status}: {recording.text()}")
+    compare(recording, bench.provider.entries(20))
+
+
+def check_named(bench, recording, reason, connections):
+    """What could not be read is named, in the file and to the user."""
+    check(not recording.events("ai.request"), "an ai.request out of nothing")
+    coverage = recording.events("sensor.coverage")[-1]["data"]
+    check(coverage["tls_connections"] == connections, f"coverage {coverage}")
+    spots = coverage.get("blind_spots", [])
+    check(any(spot["reason"] == reason for spot in spots), f"blind spots: {spots}")
+    check(all(spot["detail"] for spot in spots), f"a blind spot without a word of what to do: {spots}")
+    check("NOT SEEN" in recording.text(), f"the summary does not say it: {recording.text()}")
+
+
+@case
+def stripped_static_program_is_named(bench):
+    need("strip")
+    program = musl_client(bench)
+    subprocess.run(["strip", program], check=True)
+    recording = bench.record([program, *arguments(bench, "blocking", 2, 100)])
+    check(recording.status == 0, f"status {recording.status}: {recording.text()}")
+    bench.provider.entries(2)
+    check_named(bench, recording, "no_tls_library", 1)
+
+
+@case
+def another_tls_library_is_named(bench):
+    """Debian's wget speaks TLS by GnuTLS."""
+    need("wget")
+    if b"gnutls" not in subprocess.run(["ldd", shutil.which("wget")], capture_output=True).stdout:
+        raise Skip("this wget does not use GnuTLS")
+    recording = bench.record(["sh", "-c", "wget -q -O /dev/null --ca-certificate=$DEMO_CA $DEMO_URL/health"])
+    check(recording.status == 0, f"status {recording.status}: {recording.text()}")
+    bench.provider.entries(1)
+    check_named(bench, recording, "no_tls_library", 1)
+
+
+@case
+def http2_is_named(bench):
+    need("node", "curl")
+    folder = os.path.dirname(bench.provider.ca)
+    program = ("const fs = require('fs');"
+               f"const server = require('http2').createSecureServer({{ key: fs.readFileSync('{folder}/server.key'), "
+               f"cert: fs.readFileSync('{folder}/server.pem') }}, (request, response) => response.end('h2'));"
+               "server.listen(0, '127.0.0.1', () => console.log(server.address().port));")
+    server = subprocess.Popen(["node", "-e", program], stdout=subprocess.PIPE, text=True)
+    try:
+        port = int(server.stdout.readline())
+        recording = bench.record(["sh", "-c", f"curl -s --cacert $DEMO_CA https://localhost:{port}/"])
+        if recording.stdout != b"h2":
+            raise Skip(f"this curl does not speak HTTP/2: {recording.stdout}")
+        check_named(bench, recording, "protocol_not_decoded", 1)
+    finally:
+        server.kill()
+        server.wait()
+
+
 @case
 def not_model_traffic(bench):
     """HTTP that is no model traffic gives no event of a model; TLS that is not HTTP is a named blind spot."""
