@@ -108,7 +108,7 @@ struct Confidence $doc("How sure it is, and how whole.") {
   aiDetectionMethod @4 :Text $doc("known_endpoint (by host) or payload_inspection (by shape of path and body).");
 }
 
-struct Extensions {
+struct Extensions $doc("What is not OISP's own, by vendor.") {
   oispSensor @0 :SensorExtension $json("oisp_sensor");
 }
 
@@ -127,7 +127,7 @@ struct SensorExtension $doc("What this sensor adds to the OISP envelope.") {
   secrets @11 :List(SecretCount) $doc("Kinds of secrets that were replaced by markers in this event.");
 }
 
-struct SecretCount {
+struct SecretCount $doc("One kind of secret.") {
   type @0 :Text;
   count @1 :UInt32 $always;
 }
@@ -148,7 +148,7 @@ struct HttpExchange $doc("The HTTP message that the event was decoded from.") {
   bodyBase64 @12 :Text $doc("The same where it is not UTF-8.");
 }
 
-struct Endpoint {
+struct Endpoint $doc("One end of a connection.") {
   ip @0 :Text;
   port @1 :Int32 = -1;
   domain @2 :Text;
@@ -160,17 +160,17 @@ struct Connection $doc("The connection behind a stream.") {
   confidence @2 :Text $doc("socket (seen in the same call), sni, or process (the only candidate of the process).");
 }
 
-struct RelatedEvent {
+struct RelatedEvent $doc("Another event that this one belongs to.") {
   eventId @0 :Text;
   relationship @1 :Text $doc("parent, child, caused_by, causes or related.");
 }
 
-struct Provider {
+struct Provider $doc("Whose model it is.") {
   name @0 :Text $doc("openai, anthropic, …; `unknown` where only the shape of the exchange was recognised.");
   endpoint @1 :Text $doc("https://HOST/PATH without the query.");
 }
 
-struct Model {
+struct Model $doc("The model, as the program named it.") {
   id @0 :Text;
   family @1 :Text;
 }
@@ -213,7 +213,7 @@ struct Parameters $doc("As the program sent them.") {
   responseFormat @12 :Text $raw;
 }
 
-struct Message {
+struct Message $doc("One message of a conversation.") {
   role @0 :Text;
   content @1 :Text $doc("The text; of a message of several parts, its text parts joined by a line feed.");
   contentLength @2 :Int64 = -1;
@@ -224,7 +224,7 @@ struct Message {
   refusal @7 :Text;
 }
 
-struct ContentPart {
+struct ContentPart $doc("One part of a message: text, image, tool use, tool result, …") {
   type @0 :Text;
   text @1 :Text;
   mediaType @2 :Text;
@@ -236,13 +236,13 @@ struct ContentPart {
   isError @8 :Tri;
 }
 
-struct Tool {
+struct Tool $doc("A tool that the model may call.") {
   name @0 :Text;
   type @1 :Text;
   description @2 :Text;
 }
 
-struct ToolCallItem {
+struct ToolCallItem $doc("One call of a tool.") {
   id @0 :Text;
   name @1 :Text;
   type @2 :Text;
@@ -271,13 +271,13 @@ struct AiResponse $doc("The answer. Each ai.request has exactly one, also on err
   serviceTier @18 :Text;
 }
 
-struct AiError {
+struct AiError $doc("What the provider said went wrong.") {
   type @0 :Text;
   message @1 :Text;
   code @2 :Text $raw;
 }
 
-struct Choice {
+struct Choice $doc("One answer of possibly several.") {
   index @0 :Int32 $always;
   message @1 :Message;
   finishReason @2 :Text $doc("The provider's own word.");
@@ -292,16 +292,16 @@ struct Usage $doc("Numbers as the provider sent them; what it did not send is ab
   reasoningTokens @5 :Text $raw;
 }
 
-struct Thinking {
+struct Thinking $doc("The model's reasoning, where the provider sends it.") {
   content @0 :Text;
   contentLength @1 :Int64 = -1;
 }
 
-struct AgentInfo {
+struct AgentInfo $doc("The agent.") {
   name @0 :Text;
 }
 
-struct ToolName {
+struct ToolName $doc("The tool.") {
   name @0 :Text;
   type @1 :Text;
 }
@@ -323,14 +323,14 @@ struct ToolResult $doc("A program sent a tool's result back to the model.") {
   resultSizeBytes @5 :Int64 = -1;
 }
 
-struct ProcessExec {
+struct ProcessExec $doc("A watched process started a program.") {
   exe @0 :Text;
   args @1 :List(Text);
   argsTruncated @2 :Tri;
   cwd @3 :Text;
 }
 
-struct ProcessExit {
+struct ProcessExit $doc("A watched process ended.") {
   exitCode @0 :Int32 = -1;
   signal @1 :Int32 = -1;
   signalName @2 :Text;
@@ -338,11 +338,11 @@ struct ProcessExit {
   terminationType @4 :Text $doc("normal, signaled or coredump.");
 }
 
-struct ProcessFork {
+struct ProcessFork $doc("A watched process made another, which is watched from then on.") {
   childPid @0 :UInt32 $always;
 }
 
-struct NetworkConnect {
+struct NetworkConnect $doc("A watched process tried to connect.") {
   dest @0 :Endpoint;
   src @1 :Endpoint;
   protocol @2 :Text;
@@ -352,7 +352,7 @@ struct NetworkConnect {
   tls @6 :TlsInfo;
 }
 
-struct TlsInfo {
+struct TlsInfo $doc("What is known of TLS on the connection.") {
   sni @0 :Text;
 }
 
@@ -364,7 +364,7 @@ struct TlsHandshake $doc("A TLS handshake of a watched process ended, well or no
   role @4 :Text $doc("client or server.");
 }
 
-struct SensorStart {
+struct SensorStart $doc("The recording began: what is watched, and how.") {
   scope @0 :Text $doc("What is watched, in words.");
   command @1 :List(Text);
   pid @2 :Int64 = -1;
@@ -372,7 +372,7 @@ struct SensorStart {
   content @4 :Text $doc("What is kept of content, in words.");
 }
 
-struct SensorStop {
+struct SensorStop $doc("The recording ended: why, and how the command ended.") {
   reason @0 :Text $doc("command_ended, interrupted, failed, …");
   durationMs @1 :Int64 = -1;
   commandExitCode @2 :Int32 = -1;
@@ -419,7 +419,7 @@ struct SensorLoss $doc("What was lost or cut since the last such event; at the e
   final @6 :Tri;
 }
 
-struct LossCause {
+struct LossCause $doc("One cause of loss.") {
   family @0 :Text;
   place @1 :Text $doc("ring, memory, streams, fan_out, …");
   cause @2 :Text;
