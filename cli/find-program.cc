@@ -43,15 +43,15 @@ class OpenedFiles {
     const Key key{status.st_dev, status.st_ino};
     if (std::find(seen_.begin(), seen_.end(), key) != seen_.end()) return;
     seen_.push_back(key);
-    files_.push_back(std::move(file));
+    files_.push_back({.name = path.substr(path.rfind('/') + 1), .fd = std::move(file)});
   }
   [[nodiscard]] std::size_t size() const { return files_.size(); }
-  std::vector<OwnedFd> take() { return std::move(files_); }
+  std::vector<FoundFile> take() { return std::move(files_); }
 
  private:
   using Key = std::pair<dev_t, ino_t>;
   std::vector<Key> seen_;
-  std::vector<OwnedFd> files_;
+  std::vector<FoundFile> files_;
 };
 
 bool is_executable_file(const std::string& path) {
@@ -120,7 +120,7 @@ Result<std::string, Refusal> find_program(const std::string& name) {
   return Refusal{kNotFound, printable(name) + ": command not found"};
 }
 
-std::vector<OwnedFd> open_tls_libraries() {
+std::vector<FoundFile> open_tls_libraries() {
   OpenedFiles files;
   for (const char* folder : kLibraryFolders) {
     const std::unique_ptr<DIR, int (*)(DIR*)> entries(::opendir(folder), ::closedir);
@@ -134,7 +134,7 @@ std::vector<OwnedFd> open_tls_libraries() {
   return files.take();
 }
 
-std::vector<OwnedFd> open_program_files(const std::string& path) {
+std::vector<FoundFile> open_program_files(const std::string& path) {
   OpenedFiles files;
   files.open(path);
   std::string script = path;

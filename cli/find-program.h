@@ -13,10 +13,15 @@ namespace oisp {
 // The path that execvp would take for `name`; refused with 127 or 126 where there is none.
 Result<std::string, Refusal> find_program(const std::string& name);
 
-// Descriptors of the TLS libraries in the loader's usual folders.
-std::vector<OwnedFd> open_tls_libraries();
+struct FoundFile {
+  std::string name;  // without its folder
+  OwnedFd fd;
+};
 
-// Descriptors of a program and of the interpreters that its `#!` lines name.
-std::vector<OwnedFd> open_program_files(const std::string& path);
+// The TLS libraries in the loader's usual folders.
+std::vector<FoundFile> open_tls_libraries();
+
+// A program and the interpreters that its `#!` lines name.
+std::vector<FoundFile> open_program_files(const std::string& path);
 
 }  // namespace oisp

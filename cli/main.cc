@@ -19,6 +19,7 @@ struct Subcommand {
 
 constexpr Subcommand kSubcommands[] = {
     {"record", "Run a program, or attach to one, and capture its AI traffic", declare_record},
+    {"show", "Show, or follow, a file that record wrote", declare_show},
     {"demo", "Capture small clients of a provider on loopback that comes along", declare_demo},
 };
 

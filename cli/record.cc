@@ -2,7 +2,6 @@
 #include "cli/record.h"
 
 #include <fcntl.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
@@ -17,6 +16,7 @@
 #include "cli/find-program.h"
 #include "cli/identity.h"
 #include "cli/output-file.h"
+#include "cli/terminal.h"
 
 namespace oisp {
 namespace {
@@ -40,12 +40,9 @@ std::string name_of_process(pid_t pid) {
   return got <= 1 ? "process" : std::string(bytes, static_cast<std::size_t>(got) - 1);
 }
 
-bool stderr_has_colours(const RecordOptions& options) {
-  const char* no_color = std::getenv("NO_COLOR");
-  const char* term = std::getenv("TERM");
-  const bool refused = options.no_colour || (no_color != nullptr && *no_color != '\0') ||
-                       (term != nullptr && std::string_view(term) == "dumb");
-  return !refused && ::isatty(STDERR_FILENO) == 1;
+// A command that has the terminal to itself is not disturbed: lines come at its end.
+bool is_held(const RecordOptions& options, const Words& command) {
+  return !command.empty() && !options.live && ::isatty(STDIN_FILENO) == 1;
 }
 
 void say_settings(Capture& capture, const RecordOptions& options, const Identity& identity, const Words& command,
@@ -65,13 +62,13 @@ void say_settings(Capture& capture, const RecordOptions& options, const Identity
   (void)::clock_gettime(CLOCK_REALTIME, &now);
   configure(capture, "started_ns",
             std::to_string(std::uint64_t(now.tv_sec) * 1'000'000'000 + std::uint64_t(now.tv_nsec)));
-  const bool hold = !command.empty() && !options.live && ::isatty(STDIN_FILENO) == 1;
-  configure(capture, "hold", hold ? "1" : "0");
-  configure(capture, "colour", stderr_has_colours(options) ? "1" : "0");
-  winsize size{};
-  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
-    configure(capture, "width", std::to_string(size.ws_col));
+  configure(capture, "hold", is_held(options, command) ? "1" : "0");
+  configure(capture, "colour", wants_colours(STDERR_FILENO, options.no_colour) ? "1" : "0");
+  if (const std::size_t columns = columns_of(STDERR_FILENO); columns > 0) {
+    configure(capture, "width", std::to_string(columns));
   }
+  if (!options.uprobes.empty()) configure(capture, "uprobes", options.uprobes);
+  if (options.no_hold) configure(capture, "hold_new_files", "0");
   configure(capture, "sink_count", std::to_string((options.output.empty() ? 0 : 1) + (options.quiet ? 0 : 1)));
 }
 
@@ -87,12 +84,16 @@ void say_outputs(Capture& capture, const RecordOptions& options, int file, bool 
   const SinkKind kind = options.format == "json" ? SinkKind::jsonl : SinkKind::terminal;
   std::uint64_t flags = file >= 0 ? kSinkAfterFile : 0;
   if (hold) flags |= kSinkHold;
-  if (stderr_has_colours(options)) flags |= kSinkColour;
+  if (wants_colours(STDERR_FILENO, options.no_colour)) flags |= kSinkColour;
   capture.say({.kind = OrderKind::output, .detail = static_cast<std::int32_t>(kind), .value = flags}, STDERR_FILENO);
 }
 
-void say_files(Capture& capture, const std::vector<OwnedFd>& files) {
-  for (const OwnedFd& file : files) capture.say({.kind = OrderKind::file}, file.get());
+void say_files(Capture& capture, const std::vector<FoundFile>& files) {
+  for (const FoundFile& file : files) {
+    Order order{.kind = OrderKind::file};
+    order.set_name(file.name);
+    capture.say(order, file.fd.get());
+  }
 }
 
 int refuse(const Refusal& refusal) {
@@ -148,7 +149,7 @@ int record(const RecordOptions& options, const Words& command) {
   Capture capture(std::move(*launcher), std::move(child));
   say_settings(capture, options, identity, command, pid);
   capture.say({.kind = OrderKind::watch, .detail = command.empty() ? 0 : 1, .value = static_cast<std::uint64_t>(pid)});
-  say_outputs(capture, options, file.get(), !command.empty() && !options.live && ::isatty(STDIN_FILENO) == 1);
+  say_outputs(capture, options, file.get(), is_held(options, command));
   file.reset();
   say_files(capture, open_tls_libraries());
   if (!program.empty()) say_files(capture, open_program_files(program));
@@ -172,6 +173,10 @@ Runner declare_record(CLI::App& app) {
   app.add_option("--max-body", options->max_body, "Keep at most this much of a body (default 8388608)")
       ->check(CLI::PositiveNumber)
       ->type_name("BYTES");
+  app.add_option("--uprobes", options->uprobes, "Use perf uprobes though the kernel has better")
+      ->check(CLI::IsMember({"perf"}))
+      ->group("");  // for tests
+  app.add_flag("--no-hold", options->no_hold, "Never hold a process until a new library of its is probed");
   app.add_flag("-q,--quiet", options->quiet, "Show nothing; only write FILE");
   return [options](const Words& command) { return record(*options, command); };
 }

@@ -18,6 +18,8 @@ struct RecordOptions {
   bool no_colour = false;
   bool bodies = false;
   bool quiet = false;
+  bool no_hold = false;
+  std::string uprobes;
   std::uint64_t max_body = 8 << 20;
 };
 

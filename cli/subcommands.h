@@ -18,6 +18,7 @@ using Words = std::vector<std::string>;
 using Runner = std::function<int(const Words& command)>;
 
 Runner declare_record(CLI::App& app);
+Runner declare_show(CLI::App& app);
 Runner declare_demo(CLI::App& app);
 
 }  // namespace oisp

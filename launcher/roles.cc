@@ -18,6 +18,11 @@ uid_t uid_of(unsigned number) {
   return limits::kFirstUid + static_cast<uid_t>(::getpid()) * limits::kUidsPerLauncher + number;
 }
 
+// The helper hears of nothing but its own two switches.
+bool is_for_helper(const Order& config) {
+  return config.name_view() == "uprobes" || config.name_view() == "hold_new_files";
+}
+
 const char* sink_name(const Order& output) { return (output.value & kSinkIsFile) != 0 ? "file" : "view"; }
 
 std::string how_it_ended(int wait_status) {
@@ -87,9 +92,11 @@ bool Session::spawn(Role& role) {
 }
 
 void Session::tell_settings(Role& role) {
-  if (!role.is(RoleKind::collector) && !role.is_exporter()) return;
-  for (const Order& config : configs_) role.orders.send(config);
-  if (role.lives > 1) {
+  if (role.is(RoleKind::file_opener)) return;
+  for (const Order& config : configs_) {
+    if (!role.is(RoleKind::probe_helper) || is_for_helper(config)) role.orders.send(config);
+  }
+  if (role.lives > 1 && !role.is(RoleKind::probe_helper)) {
     Order restarted{.kind = OrderKind::config};
     restarted.set_name("restarted");
     restarted.set_text(std::to_string(role.lives - 1));
