@@ -33,6 +33,8 @@ inline constexpr std::size_t kMostStreamsPerProcess = 1024;
 inline constexpr std::size_t kMostStreams = 8192;
 // Bytes that all open streams may hold in bodies that are not complete yet.
 inline constexpr std::size_t kMostHeldBytes = 256 * 1024 * 1024;
+// Files that one process is known to have mapped (a browser maps some 300).
+inline constexpr std::size_t kMostMappedFiles = 512;
 // Files that are reported by name, and blind spots that are told apart.
 inline constexpr std::size_t kMostFiles = 1024;
 inline constexpr std::size_t kMostBlindSpots = 256;
@@ -47,6 +49,10 @@ inline constexpr std::size_t kBatchEvents = 256;
 // Batches to one sink that are not acknowledged yet, and their bytes.
 inline constexpr std::size_t kWindowBatches = 8;
 inline constexpr std::size_t kWindowBytes = 4 * 1024 * 1024;
+// After `finish`: how long the helper may take to say that the ring is empty, and the sinks to
+// acknowledge all. A new helper or exporter needs up to two seconds.
+inline constexpr std::uint64_t kDrainPatienceMs = 10'000;
+inline constexpr std::uint64_t kDeliveryPatienceMs = 30'000;
 // What an exporter may say in one frame: an acknowledgement, or a reason.
 inline constexpr std::size_t kMostExporterFrame = 16 * 1024;
 

@@ -1,0 +1,180 @@
+#include "collector/events/ai-events.h"
+
+#include <sodium.h>
+
+#include <algorithm>
+
+#include "base/utf8.h"
+
+namespace oisp {
+namespace {
+
+bool is_utf8(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const std::size_t length = utf8_length(bytes);
+    if (length == 0) return false;
+    bytes.remove_prefix(length);
+  }
+  return true;
+}
+
+// A copy with a terminator, which setters of Text want.
+void set_text(std::string_view text, auto&& set) {
+  if (!text.empty()) set(std::string(text));
+}
+
+Origin origin_of(const ExchangeContext& context, const Exchange& exchange, bool of_request) {
+  const bool writes = (exchange.role == HttpRole::client) == of_request;
+  const std::uint64_t at = of_request ? exchange.times.request_first_ns : exchange.times.response_last_ns;
+  return {.process = context.process,
+          .tid = context.stream.tid,
+          .boot_ns = at != 0 ? at : context.now_ns,
+          .point = writes ? CapturePoint::ssl_write : CapturePoint::ssl_read};
+}
+
+void fill_endpoint(schema::Endpoint::Builder builder, const Address& address, const std::string& domain) {
+  if (!address.ip.empty()) builder.setIp(address.ip);
+  builder.setPort(address.port);
+  if (!domain.empty()) builder.setDomain(domain);
+}
+
+void fill_stream(schema::SensorExtension::Builder ext, const ExchangeContext& context, const Exchange& exchange,
+                 const MissingSet& missing) {
+  ext.setStream(context.stream.name);
+  ext.setExchange(exchange.number);
+  if (context.connection != nullptr) {
+    auto connection = ext.initConnection();
+    const std::string& domain =
+        context.connection->server_name.empty() ? context.stream.server_name : context.connection->server_name;
+    fill_endpoint(connection.initLocal(), context.connection->local, {});
+    fill_endpoint(connection.initRemote(), context.connection->remote, domain);
+    connection.setConfidence(std::string(link_word(context.stream.link)));
+  }
+  if (missing.empty()) return;
+  auto words = ext.initIncomplete(missing.size());
+  unsigned i = 0;
+  missing.each_word([&](std::string_view word) { words.set(i++, std::string(word)); });
+}
+
+void fill_body(schema::HttpExchange::Builder http, const HttpMessage& message, bool bodies) {
+  http.setBodyBytes(static_cast<std::int64_t>(message.body.wire_bytes));
+  http.setDecodedBytes(message.body.decoded_bytes);
+  set_text(message.body.encoding, [&](const std::string& text) { http.setContentEncoding(text); });
+  if (!bodies || message.body.bytes.empty()) return;
+  const std::string& bytes = message.body.bytes;
+  if (is_utf8(bytes)) {
+    http.setBody(bytes);
+    return;
+  }
+  std::string base64(sodium_base64_ENCODED_LEN(bytes.size(), sodium_base64_VARIANT_ORIGINAL), '\0');
+  (void)::sodium_bin2base64(base64.data(), base64.size(), reinterpret_cast<const unsigned char*>(bytes.data()),
+                            bytes.size(), sodium_base64_VARIANT_ORIGINAL);
+  base64.pop_back();  // its terminator
+  http.setBodyBase64(base64);
+}
+
+// Only what has a field leaves: no header is carried as such.
+void fill_request_http(schema::HttpExchange::Builder http, const HttpRequest& request, bool bodies) {
+  set_text(request.method, [&](const std::string& text) { http.setMethod(text); });
+  http.setScheme("https");
+  set_text(request.host(), [&](const std::string& text) { http.setHost(text); });
+  set_text(request.path_and_query(), [&](const std::string& text) { http.setPath(text); });
+  set_text(request.version, [&](const std::string& text) { http.setVersion(text); });
+  set_text(request.headers.find("content-type").value_or(""),
+           [&](const std::string& text) { http.setContentType(text); });
+  set_text(request.headers.find("user-agent").value_or(""), [&](const std::string& text) { http.setUserAgent(text); });
+  fill_body(http, request, bodies);
+}
+
+void fill_response_http(schema::HttpExchange::Builder http, const HttpResponse& response, bool bodies) {
+  if (!response.has_head) return;
+  http.setStatusCode(response.status);
+  set_text(response.version, [&](const std::string& text) { http.setVersion(text); });
+  set_text(response.headers.find("content-type").value_or(""),
+           [&](const std::string& text) { http.setContentType(text); });
+  fill_body(http, response, bodies);
+}
+
+void fill_confidence(schema::Event::Builder event, const AiExchange& ai, const MissingSet& missing) {
+  auto confidence = event.getConfidence();
+  confidence.setCompleteness(missing.empty() ? "full" : "partial");
+  confidence.initReasons(1).set(0, "tls_boundary_capture");
+  confidence.setContentSource("tls_boundary");
+  confidence.setAiDetectionMethod(std::string(detection_word(ai.detection())));
+}
+
+void relate(schema::Event::Builder event, const std::string& id) {
+  auto related = event.initRelatedEvents(1);
+  related[0].setEventId(id);
+  related[0].setRelationship("caused_by");
+}
+
+void emit_tool_result(EventFactory& factory, const ExchangeContext& context, const Exchange& exchange,
+                      const OpenAiExchange& open, const ai::ToolResult& tool) {
+  (void)factory.emit(origin_of(context, exchange, true), [&](schema::Event::Builder event) {
+    fill_stream(event.getExt().getOispSensor(), context, exchange, {});
+    fill_confidence(event, *open.ai, {});
+    relate(event, open.request_event);
+    auto result = event.getData().initToolResult();
+    result.setRequestId(open.request_id);
+    set_text(tool.name, [&](const std::string& text) { result.initTool().setName(text); });
+    result.setCallId(tool.call_id);
+    if (tool.success) result.setSuccess(*tool.success ? schema::Tri::YES : schema::Tri::NO);
+    result.setResult(tool.result);
+    result.setResultSizeBytes(tool.size_bytes);
+  });
+}
+
+void emit_tool_call(EventFactory& factory, const ExchangeContext& context, const Exchange& exchange,
+                    const OpenAiExchange& open, const ai::ToolCall& tool, const std::string& response_event) {
+  (void)factory.emit(origin_of(context, exchange, false), [&](schema::Event::Builder event) {
+    fill_stream(event.getExt().getOispSensor(), context, exchange, {});
+    fill_confidence(event, *open.ai, {});
+    relate(event, response_event);
+    auto call = event.getData().initToolCall();
+    call.setRequestId(open.request_id);
+    auto name = call.initTool();
+    name.setName(tool.name);
+    set_text(tool.type, [&](const std::string& text) { name.setType(text); });
+    set_text(tool.id, [&](const std::string& text) { call.setCallId(text); });
+    call.setTriggeredBy("llm_decision");
+    set_text(tool.arguments_json, [&](const std::string& text) { call.setArguments(text); });
+  });
+}
+
+}  // namespace
+
+void emit_request(EventFactory& factory, const ExchangeContext& context, const Exchange& exchange,
+                  OpenAiExchange& open) {
+  const Origin origin = origin_of(context, exchange, true);
+  const AiExchange& ai = *open.ai;
+  open.request_id = factory.make_id(origin.boot_ns);
+  open.request_event = factory.emit(origin, [&](schema::Event::Builder event) {
+    auto ext = event.getExt().getOispSensor();
+    fill_stream(ext, context, exchange, ai.request_missing());
+    fill_request_http(ext.initHttp(), exchange.request, context.bodies);
+    fill_confidence(event, ai, ai.request_missing());
+    auto request = event.getData().initAiRequest();
+    ai.fill_request(request);
+    request.setRequestId(open.request_id);
+  });
+  for (const ai::ToolResult& result : ai.tool_results()) emit_tool_result(factory, context, exchange, open, result);
+}
+
+void emit_response(EventFactory& factory, const ExchangeContext& context, const Exchange& exchange,
+                   const OpenAiExchange& open) {
+  const AiExchange& ai = *open.ai;
+  const std::string id = factory.emit(origin_of(context, exchange, false), [&](schema::Event::Builder event) {
+    auto ext = event.getExt().getOispSensor();
+    fill_stream(ext, context, exchange, ai.response_missing());
+    fill_response_http(ext.initHttp(), exchange.response, context.bodies);
+    fill_confidence(event, ai, ai.response_missing());
+    relate(event, open.request_event);
+    auto response = event.getData().initAiResponse();
+    ai.fill_response(response);
+    response.setRequestId(open.request_id);
+  });
+  for (const ai::ToolCall& call : ai.tool_calls()) emit_tool_call(factory, context, exchange, open, call, id);
+}
+
+}  // namespace oisp

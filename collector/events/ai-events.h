@@ -1,0 +1,28 @@
+// Events of exchanges with a model.
+#pragma once
+
+#include <string>
+
+#include "collector/correlate/connection-table.h"
+#include "collector/events/event-factory.h"
+#include "collector/streams/stream.h"
+
+namespace oisp {
+
+// What the events of one exchange have in common.
+struct ExchangeContext {
+  const Process* process;
+  const Connection* connection;  // null: not known
+  const StreamFacts& stream;
+  bool bodies;           // keep decoded bodies
+  std::uint64_t now_ns;  // for what was never seen
+};
+
+// ai.request, and an agent.tool_result for each result that is new in it. Sets the ids in `open`.
+void emit_request(EventFactory& factory, const ExchangeContext& context, const Exchange& exchange,
+                  OpenAiExchange& open);
+// ai.response, and an agent.tool_call for each call in it.
+void emit_response(EventFactory& factory, const ExchangeContext& context, const Exchange& exchange,
+                   const OpenAiExchange& open);
+
+}  // namespace oisp

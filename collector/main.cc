@@ -1,0 +1,70 @@
+// oisp-collector: turns kernel records into events.
+//
+// Reads what strangers wrote (plaintext of every watched TLS stream, names, arguments) and so has
+// nothing to lose: no capability, no network, no file, an uid of its own. It talks to the launcher
+// (orders, fd 3), the probe helper (records in, credit out) and the exporters (events out, what was
+// kept in). What it keeps of content has its secrets replaced before it leaves (collector/redact).
+#include <fcntl.h>
+#include <sys/prctl.h>
+
+#include <cstdlib>
+
+#include "base/event-loop/loop.h"
+#include "base/log.h"
+#include "base/sandbox.h"
+#include "collector/session.h"
+
+namespace oisp {
+namespace {
+
+constexpr const char* kAllowed[] = {
+    // the event loop
+    "epoll_ctl",
+    "epoll_wait",
+    "epoll_pwait",
+    "ioctl",
+    "fcntl",
+    "eventfd2",
+    "timerfd_settime",
+    // orders, records, events
+    "recvmsg",
+    "recvfrom",
+    "sendmsg",
+    "sendto",
+    "shutdown",
+};
+
+constexpr SandboxPolicy kSandbox{
+    .allowed = kAllowed,
+    .refused = {},
+    .capabilities = {},
+    .most_files = 64,
+    .most_memory = std::uint64_t{2} << 30,  // bodies, queues and an event at their bounds, with room
+};
+
+int fail(const Fault& fault) {
+  log_error("%s", fault.text().c_str());
+  return 1;
+}
+
+int run() {
+  (void)::prctl(PR_SET_NAME, "oisp-collector", 0, 0, 0);
+  set_log_name("oisp-collector");
+  OwnedFd orders(kOrdersFd);
+  if (::fcntl(orders.get(), F_SETFD, FD_CLOEXEC) != 0) return fail(errno_fault("no orders on descriptor 3"));
+  auto loop = Loop::make();
+  if (!loop) return fail(loop.error());
+  const HostFacts host = read_host_facts();
+  Redactor redactor;
+  if (const auto sandboxed = apply_sandbox(kSandbox); !sandboxed) return fail(sandboxed.error());
+
+  Session session(**loop, host, redactor);
+  if (const auto listening = session.listen(std::move(orders)); !listening) return fail(listening.error());
+  (*loop)->run();
+  return session.done() ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace oisp
+
+int main() { return oisp::run(); }

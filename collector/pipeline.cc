@@ -1,0 +1,445 @@
+#include "collector/pipeline.h"
+
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "base/log.h"
+#include "collector/events/ai-events.h"
+#include "collector/events/host-events.h"
+#include "collector/limits.h"
+
+namespace oisp {
+namespace {
+
+HttpLimits http_limits_of(const Settings& settings) {
+  HttpLimits http;
+  if (settings.max_body != 0) http.max_body = settings.max_body;
+  return http;
+}
+
+constexpr StreamTable::Bounds kStreamBounds{.most = limits::kMostStreams,
+                                            .most_per_process = limits::kMostStreamsPerProcess,
+                                            .most_held_bytes = limits::kMostHeldBytes};
+
+constexpr std::array<std::string_view, OISP_FAMILY_COUNT> kFamilyWords = {"tls", "process", "network", "file"};
+
+std::string_view word_of(RecordError error) {
+  switch (error) {
+    case RecordError::too_short:
+      return "malformed: too short";
+    case RecordError::misaligned:
+      return "malformed: misaligned";
+    case RecordError::bad_length:
+      return "malformed: lengths";
+    case RecordError::bad_header:
+      return "malformed: header";
+    case RecordError::unknown_version:
+      return "unknown version";
+    case RecordError::unknown_kind:
+      return "unknown kind";
+  }
+  return "malformed";
+}
+
+// Of two streams on one connection (TLS in TLS) the one that was read counts.
+StreamVerdict better(StreamVerdict a, StreamVerdict b) {
+  constexpr auto rank = [](StreamVerdict verdict) {
+    switch (verdict) {
+      case StreamVerdict::none:
+        return 0;
+      case StreamVerdict::joined_late:
+        return 1;
+      case StreamVerdict::not_http:
+        return 2;
+      case StreamVerdict::http2:
+        return 3;
+      case StreamVerdict::read:
+        return 4;
+    }
+    return 0;
+  };
+  return rank(a) >= rank(b) ? a : b;
+}
+
+StreamKey key_of(const oisp_record_header& header, std::uint64_t session) {
+  return {.process = process_of(header), .session = session};
+}
+
+}  // namespace
+
+Pipeline::Pipeline(const Settings& settings, EventFactory& factory)
+    : settings_(settings),
+      factory_(factory),
+      sequences_(settings.restarted == 0),
+      streams_(*this, http_limits_of(settings), kStreamBounds,
+               [this](Stream& stream, EndCause, bool evicted) { on_stream_ended(stream, evicted); }) {}
+
+void Pipeline::on_hello(const HelperHello& hello, std::uint64_t now_boot_ns) {
+  factory_.set_clock_offset(hello.boot_time_offset_ns);
+  hellos_are_seen_ = std::ranges::find(hello.missing, "sock_send_length") == hello.missing.end();
+  if (started_) {
+    // A helper that could not take over its predecessor's maps begins a new ring.
+    if (!hello.adopted) {
+      account_holes();
+      sequences_.begin_again();
+      next_position_.reset();
+    }
+    return;
+  }
+  started_ = true;
+  started_ns_ = latest_ns_ = now_boot_ns;
+  const Origin origin{.process = nullptr, .tid = 0, .boot_ns = now_boot_ns, .point = CapturePoint::sensor};
+  if (settings_.restarted > 0) {
+    losses_.add("event", "collector", "collector_restarted", 1);
+    emit_loss(false, now_boot_ns);
+    return;
+  }
+  (void)factory_.emit(origin, [&](schema::Event::Builder event) {
+    auto start = event.getData().initSensorStart();
+    start.setScope(settings_.scope);
+    auto command = start.initCommand(static_cast<unsigned>(settings_.command.size()));
+    for (unsigned i = 0; i < settings_.command.size(); ++i) command.set(i, settings_.command[i]);
+    start.setPid(settings_.pid);
+    start.setUprobes(hello.uprobes);
+    start.setContent(settings_.content);
+  });
+}
+
+// What a helper sends again after its predecessor's death has been had, and is skipped.
+void Pipeline::on_span(const RecordSpan& span) {
+  std::span<const std::byte> bytes = span.bytes;
+  if (next_position_ && span.position < *next_position_) {
+    bytes = bytes.subspan(std::min<std::uint64_t>(*next_position_ - span.position, bytes.size()));
+  }
+  next_position_ = std::max(next_position_.value_or(0), span.position + span.bytes.size());
+  const SpanWalk walk = walk_span(bytes, [this](std::span<const std::byte> record) { on_record(record); });
+  if (walk.broken) losses_.add("record", "intake", "malformed: ring framing", 1);
+}
+
+void Pipeline::on_record(std::span<const std::byte> bytes) {
+  const auto record = decode_record(bytes);
+  if (!record) return losses_.add("record", "intake", word_of(record.error()), 1);
+  std::visit(
+      [this](const auto& view) {
+        const oisp_record_header& header = view.fixed->header;
+        sequences_.note(header.family, header.cpu, header.sequence);
+        latest_ns_ = std::max<std::uint64_t>(latest_ns_, header.return_ns);
+        if ((header.flags & OISP_FLAG_FAULT) != 0)
+          losses_.add(kFamilyWords[header.family], "memory", "could not be read", 1);
+        take(view);
+      },
+      record.value());
+}
+
+void Pipeline::on_file(const FileReport& report) { coverage_.on_file(report, latest_ns_); }
+
+// --- processes
+
+void Pipeline::take(const ForkView& view) {
+  processes_.on_fork(view);
+  if (const Process* parent = processes_.find(process_of(view.fixed->header)))
+    emit_fork(factory_, *parent, *view.fixed);
+}
+
+void Pipeline::take(const ExecView& view) {
+  const oisp_record_header& header = view.fixed->header;
+  const bool is_exec = header.kind == OISP_KIND_PROCESS_EXEC;
+  if (is_exec) streams_.end_process(process_of(header), EndCause::process_ended);
+  const Process& process = processes_.on_exec(view);
+  coverage_.on_path(process.exe, process.path);
+  if (is_exec) emit_exec(factory_, process, header);
+}
+
+void Pipeline::take(const ExitView& view) {
+  const ProcessKey key = process_of(view.fixed->header);
+  streams_.end_process(key, EndCause::process_ended);
+  emit_exit(factory_, processes_.on_exit(view), *view.fixed);
+  judge_process(key);
+}
+
+void Pipeline::take(const MappedView& view) {
+  processes_.on_mapped(view);
+  coverage_.on_path(view.fixed->file,
+                    std::string_view(view.name.data(), ::strnlen(view.name.data(), view.name.size())));
+}
+
+// --- connections
+
+void Pipeline::take(const ConnectionView& view) {
+  const oisp_connection& record = *view.fixed;
+  // The end of one that was judged when its process ended, or whose beginning was lost.
+  if (record.state == OISP_CONNECTION_CLOSED && connections_.find(record.connection) == nullptr) return;
+  Connection& connection = connections_.on_connection(view);
+  const Process& process = processes_.of(record.header);
+  const bool ended = record.state == OISP_CONNECTION_FAILED || record.state == OISP_CONNECTION_CLOSED;
+  if (!connection.outcome_told && record.state != OISP_CONNECTION_BEGIN) {
+    connection.outcome_told = true;
+    const ConnectOutcome outcome = record.state == OISP_CONNECTION_ESTABLISHED ? ConnectOutcome::established
+                                   : record.state == OISP_CONNECTION_FAILED    ? ConnectOutcome::failed
+                                                                               : ConnectOutcome::unknown;
+    emit_connect(factory_, process, connection, outcome, record.error, record.header.entry_ns);
+  }
+  if (!ended) return;
+  connection.closed = true;
+  judge_unless_used(connection);
+}
+
+void Pipeline::take(const ClientHelloView& view) {
+  (void)processes_.of(view.fixed->header);
+  (void)connections_.on_client_hello(view);
+}
+
+Connection* Pipeline::connection_of(const StreamFacts& stream) {
+  return stream.cookie == 0 ? nullptr : connections_.find(stream.cookie);
+}
+
+void Pipeline::link(Stream& stream, Connection& connection, LinkConfidence confidence) {
+  stream.facts.cookie = connection.cookie;
+  stream.facts.link = confidence;
+  connection.link = confidence;
+  connection.stream = stream.facts.number;
+}
+
+// For programs whose TLS library never sees the socket (Node.js, asyncio).
+void Pipeline::find_connection(Stream& stream, std::string_view host) {
+  StreamFacts& facts = stream.facts;
+  if (facts.cookie != 0 || facts.is_server) return;
+  const std::string_view name =
+      facts.server_name.empty() ? host.substr(0, host.find(':')) : std::string_view(facts.server_name);
+  Connection* found = name.empty() ? nullptr : connections_.find_unlinked(facts.key.process, name, hellos_are_seen_);
+  if (found != nullptr) return link(stream, *found, LinkConfidence::sni);
+  found = connections_.find_unlinked(facts.key.process, {}, hellos_are_seen_);
+  // A connection that asked for another name carries another stream.
+  if (found != nullptr && (found->server_name.empty() || name.empty())) link(stream, *found, LinkConfidence::process);
+}
+
+// A stream that has no connection yet, for a connection that has no stream.
+void Pipeline::find_stream(const Connection& connection) {
+  Stream* candidate = nullptr;
+  streams_.each_of(connection.owner, [&](Stream& stream) {
+    if (candidate == nullptr && stream.facts.cookie == 0) candidate = &stream;
+  });
+  if (candidate != nullptr) find_connection(*candidate, {});
+}
+
+// Says for good whether a connection was read, and forgets it.
+void Pipeline::judge(Connection& connection) {
+  if (carries_tls(connection, hellos_are_seen_)) {
+    if (connection.link == LinkConfidence::none) find_stream(connection);
+    StreamVerdict verdict = connection.verdict;
+    if (const Stream* stream = streams_.find(connection.stream)) verdict = better(verdict, stream->verdict());
+    coverage_.judge(connection, verdict, processes_.find(connection.owner));
+  }
+  connections_.forget(connection.cookie);
+}
+
+// A connection that is closed, or whose process has ended, is judged as soon as no stream needs it.
+void Pipeline::judge_unless_used(Connection& connection) {
+  if (streams_.find(connection.stream) == nullptr) judge(connection);
+}
+
+void Pipeline::judge_process(ProcessKey process) {
+  std::vector<std::uint64_t> cookies;
+  for (auto& [cookie, connection] : connections_) {
+    if (!(connection.owner == process)) continue;
+    connection.closed = true;
+    cookies.push_back(cookie);
+  }
+  for (const std::uint64_t cookie : cookies) judge_unless_used(*connections_.find(cookie));
+}
+
+// --- streams
+
+void Pipeline::take(const TlsDataView& view) {
+  const oisp_record_header& header = view.fixed->header;
+  const StreamKey key = key_of(header, view.fixed->session);
+  (void)processes_.of(header);
+  Stream* stream = streams_.find(key);
+  if (stream != nullptr && stream->facts.bytes_seen && (header.flags & OISP_FLAG_STREAM_NEW) != 0) {
+    streams_.end(key, EndCause::session_freed);  // its end was lost
+    stream = nullptr;
+  }
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    if (stream == nullptr) stream = &streams_.add(key);
+    if (!stream->facts.seen_from_start && !stream->facts.bytes_seen) stream->mark_joined_late();
+    if (!stream->facts.bytes_seen && !stream->facts.server_name.empty()) find_connection(*stream, {});
+    const std::uint64_t number = stream->facts.number;
+    if (streams_.feed(*stream, view)) return coverage_.add_plaintext(view.payload.size());
+    if (streams_.find(number) == nullptr) return;
+    streams_.end(key, EndCause::session_freed);
+    stream = nullptr;
+  }
+  losses_.add("record", "streams", "out of order", 1);
+}
+
+void Pipeline::take(const TlsSessionView& view) {
+  const oisp_tls_session& record = *view.fixed;
+  const StreamKey key = key_of(record.header, record.session);
+  if (record.event == OISP_SESSION_FREE) return streams_.end(key, EndCause::session_freed);
+  if (record.event == OISP_SESSION_SHUTDOWN) return streams_.end(key, EndCause::closed);
+  (void)processes_.of(record.header);
+  if (record.event == OISP_SESSION_NEW) streams_.end(key, EndCause::session_freed);  // its end was lost
+  Stream* stream = streams_.find(key);
+  if (stream == nullptr) stream = &streams_.add(key);
+  stream->facts.tid = record.header.tid;
+  if (record.event == OISP_SESSION_NEW || record.event == OISP_SESSION_HANDSHAKE) stream->facts.seen_from_start = true;
+  switch (record.event) {
+    case OISP_SESSION_HANDSHAKE:
+      return on_handshake(*stream, record);
+    case OISP_SESSION_NAME:
+      stream->facts.server_name = view.name;
+      return;
+    default:
+      return;  // NEW has made the stream, FD comes again as a socket
+  }
+}
+
+void Pipeline::take(const TlsSocketView& view) {
+  const oisp_tls_socket& record = *view.fixed;
+  const StreamKey key = key_of(record.header, record.session);
+  Stream* stream = streams_.find(key);
+  if (stream == nullptr) stream = &streams_.add(key);
+  if (Connection* connection = connections_.find(record.connection)) {
+    link(*stream, *connection, LinkConfidence::socket);
+  }
+}
+
+// A call that wants to wait for the peer has no result yet, and is not told apart from one that failed
+// until the session ends or a later call succeeds.
+void Pipeline::on_handshake(Stream& stream, const oisp_tls_session& record) {
+  StreamFacts& facts = stream.facts;
+  if (facts.handshake_begin_ns == 0) facts.handshake_begin_ns = record.header.entry_ns;
+  facts.is_server = facts.is_server || record.is_server != 0;
+  if (facts.handshake_told) return;
+  if (record.result == 1) return tell_handshake(stream, true, record.header.return_ns);
+  const bool no_result = record.header.entry_ns == record.header.return_ns;
+  if (record.result == 0 && !no_result) return tell_handshake(stream, false, record.header.return_ns);
+  facts.handshake_open = !no_result;
+}
+
+void Pipeline::tell_handshake(Stream& stream, bool success, std::uint64_t end_ns) {
+  StreamFacts& facts = stream.facts;
+  facts.handshake_told = true;
+  facts.handshake_open = false;
+  if (facts.cookie == 0 && !facts.server_name.empty()) find_connection(stream, {});
+  const Process* process = processes_.find(facts.key.process);
+  if (process == nullptr) return;
+  emit_handshake(factory_, *process, facts, connection_of(facts),
+                 {.success = success, .end_ns = end_ns, .library = coverage_.library_of(*process)});
+}
+
+void Pipeline::on_request(Stream& stream, const Exchange& exchange) {
+  if (stream.facts.cookie == 0) find_connection(stream, exchange.request.host());
+  auto ai = recognise_ai(exchange);
+  if (!ai) return;
+  emit_request(factory_, context_of(stream), exchange, stream.open_ai(exchange.number, std::move(ai)));
+}
+
+void Pipeline::on_exchange_finished(Stream& stream, const Exchange& exchange) {
+  const OpenAiExchange* open = stream.find_ai(exchange.number);
+  coverage_.add_exchange(open != nullptr);
+  if (open != nullptr) emit_response(factory_, context_of(stream), exchange, *open);
+}
+
+ExchangeContext Pipeline::context_of(const Stream& stream) {
+  return {.process = processes_.find(stream.facts.key.process),
+          .connection = connection_of(stream.facts),
+          .stream = stream.facts,
+          .bodies = settings_.bodies,
+          .now_ns = latest_ns_};
+}
+
+void Pipeline::on_stream_ended(Stream& stream, bool evicted) {
+  if (evicted) losses_.add("tls", "streams", "too many streams or bytes at once", 1);
+  if (stream.facts.handshake_open) tell_handshake(stream, false, latest_ns_);
+  Connection* connection = connection_of(stream.facts);
+  if (connection == nullptr && !stream.facts.is_server) {
+    find_connection(stream, {});
+    connection = connection_of(stream.facts);
+  }
+  if (connection == nullptr || connection->stream != stream.facts.number) return;
+  connection->verdict = better(connection->verdict, stream.verdict());
+  connection->stream = 0;
+  if (connection->closed) judge(*connection);
+}
+
+// --- accounts
+
+void Pipeline::account_holes() {
+  for (const std::uint32_t family : {OISP_FAMILY_TLS, OISP_FAMILY_PROCESS, OISP_FAMILY_NETWORK}) {
+    losses_.raise_to(kFamilyWords[family], "ring", "ring full", sequences_.holes(family));
+  }
+  losses_.raise_to("process", "processes", "too many processes at once", processes_.evicted());
+  losses_.raise_to("network", "connections", "too many connections at once", connections_.evicted());
+  losses_.raise_to("event", "fan_out", "event too large", factory_.too_large());
+}
+
+// The kernel's own counters say how many records there were, also behind the last one seen, and how
+// many of them found no room.
+void Pipeline::account_for_good(bool drained) {
+  account_holes();
+  if (!counters_) {
+    if (!drained) losses_.add("record", "helper", "ended before the ring was drained", 1);
+    return;
+  }
+  for (const std::uint32_t family : {OISP_FAMILY_TLS, OISP_FAMILY_PROCESS, OISP_FAMILY_NETWORK}) {
+    const std::uint64_t dropped = counters_->dropped[family];
+    losses_.raise_to(kFamilyWords[family], "ring", "ring full", sequences_.from_start() ? dropped : 0);
+    const std::uint64_t missing = sequences_.from_start() && counters_->sequence[family] > sequences_.seen(family)
+                                      ? counters_->sequence[family] - sequences_.seen(family)
+                                      : sequences_.holes(family);
+    const std::uint64_t explained = std::max(dropped, sequences_.holes(family));
+    if (missing > explained) losses_.add_unexplained(missing - explained);
+  }
+  losses_.raise_to("file", "ring", "ring full", counters_->dropped[OISP_FAMILY_FILE]);
+  losses_.raise_to("tls", "memory", "no room for a call's or session's state", counters_->no_state);
+}
+
+void Pipeline::emit_coverage(bool final, std::uint64_t now_boot_ns) {
+  const Origin origin{.process = nullptr, .tid = 0, .boot_ns = now_boot_ns, .point = CapturePoint::sensor};
+  (void)factory_.emit(origin, [&](schema::Event::Builder event) {
+    coverage_.report(event.getData().initSensorCoverage(),
+                     {.processes = processes_.seen(), .connections = connections_.seen(), .streams = streams_.seen()},
+                     final);
+  });
+}
+
+void Pipeline::emit_loss(bool final, std::uint64_t now_boot_ns) {
+  const Origin origin{.process = nullptr, .tid = 0, .boot_ns = now_boot_ns, .point = CapturePoint::sensor};
+  (void)factory_.emit(origin,
+                      [&](schema::Event::Builder event) { losses_.report(event.getData().initSensorLoss(), final); });
+}
+
+void Pipeline::on_interval(std::uint64_t now_boot_ns) {
+  processes_.forget_exited(now_boot_ns);
+  if (!started_) return;
+  account_holes();
+  if (coverage_.has_news()) emit_coverage(false, now_boot_ns);
+  if (losses_.has_news()) emit_loss(false, now_boot_ns);
+}
+
+void Pipeline::finish(const RunEnd& end, bool drained, std::uint64_t now_boot_ns) {
+  streams_.end_all(EndCause::run_ended);
+  std::vector<std::uint64_t> cookies;
+  for (const auto& [cookie, connection] : connections_) cookies.push_back(cookie);
+  for (const std::uint64_t cookie : cookies) judge(*connections_.find(cookie));
+  account_for_good(drained);
+  emit_coverage(true, now_boot_ns);
+  emit_loss(true, now_boot_ns);
+  const Origin origin{.process = nullptr, .tid = 0, .boot_ns = now_boot_ns, .point = CapturePoint::sensor};
+  (void)factory_.emit(origin, [&](schema::Event::Builder event) {
+    auto stop = event.getData().initSensorStop();
+    stop.setReason(end.interrupted ? "interrupted" : "command_ended");
+    stop.setDurationMs(static_cast<std::int64_t>((now_boot_ns - started_ns_) / 1'000'000));
+    if (!end.wait_status) return;
+    if (WIFEXITED(*end.wait_status)) stop.setCommandExitCode(WEXITSTATUS(*end.wait_status));
+    if (WIFSIGNALED(*end.wait_status)) stop.setCommandSignal(WTERMSIG(*end.wait_status));
+  });
+}
+
+}  // namespace oisp
