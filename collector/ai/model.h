@@ -49,6 +49,7 @@ struct Tool {
 struct Parameters {
   std::string temperature, top_p, top_k, max_tokens, max_completion_tokens, frequency_penalty, presence_penalty, stop,
       seed, n, thinking, reasoning_effort, response_format;  // JSON
+  friend bool operator==(const Parameters&, const Parameters&) = default;
 };
 
 // A tool's result that is new in this request: it stands after the last message of the model.
@@ -86,6 +87,7 @@ struct Choice {
 struct Usage {
   std::string prompt_tokens, completion_tokens, total_tokens, cached_tokens, cache_creation_tokens,
       reasoning_tokens;  // JSON
+  friend bool operator==(const Usage&, const Usage&) = default;
 };
 
 struct Error {

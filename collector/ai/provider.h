@@ -1,15 +1,12 @@
-// Who answers at a host: the provider catalogue (data/providers.cc).
+// Who answers at a host: looks it up in the catalogue (data/providers.cc).
 #pragma once
 
 #include <string_view>
 
 namespace oisp {
 
-struct Provider {
-  std::string_view name;  // OISP's word
-};
-
-// By host as the program sent it: any case, with or without port. Null where the catalogue has none.
-const Provider* find_provider(std::string_view host);
+// OISP's word for the provider, by host as the program sent it: in any case, with or without a port.
+// Empty where the catalogue does not know the host.
+std::string_view find_provider(std::string_view host);
 
 }  // namespace oisp

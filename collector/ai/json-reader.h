@@ -1,0 +1,109 @@
+// JSON documents by simdjson's on-demand parser: values are read once, in the order in which they stand,
+// and failures are values. Included by decoders only.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#ifndef SIMDJSON_EXCEPTIONS
+#define SIMDJSON_EXCEPTIONS 0
+#endif
+#include <simdjson.h>
+
+#include "collector/ai/limits.h"
+#include "collector/http/missing.h"
+
+namespace oisp::ai {
+
+using JsonValue = simdjson::ondemand::value;
+using JsonObject = simdjson::ondemand::object;
+
+// Reads values; keeps account of how much text was taken and of what went wrong.
+class JsonReader {
+ public:
+  explicit JsonReader(std::size_t most_text = kMostText) : text_left_(most_text) {}
+
+  [[nodiscard]] MissingSet missing() const { return missing_; }
+  void add_missing(Missing missing) { missing_.add(missing); }
+
+  // The object that the text holds. The reader keeps a copy of the text until the next call; `from` says
+  // what the text is known to lack: then what there is of it is made whole.
+  std::optional<JsonObject> open(std::string_view text, MissingSet from);
+  // The same from its beginning.
+  std::optional<JsonObject> open_again();
+  // Of text that is followed by kSsePadding readable bytes and stays where it is; malformed: nothing.
+  std::optional<JsonObject> open_event(std::string_view text);
+
+  // Visits (key, value) of an object; nothing where the value is none.
+  template <typename Visit>
+  void each_field(JsonValue value, Visit&& visit) {
+    JsonObject object;
+    if (value.get_object().get(object) == simdjson::SUCCESS) {
+      each_field(object, visit);
+    }
+  }
+  template <typename Visit>
+  void each_field(JsonObject& object, Visit&& visit) {
+    for (auto result : object) {
+      simdjson::ondemand::field field;
+      if (std::move(result).get(field) != simdjson::SUCCESS) {
+        missing_.add(Missing::malformed);
+        return;
+      }
+      std::string_view key;
+      if (field.unescaped_key().get(key) == simdjson::SUCCESS) {
+        visit(key, field.value());
+      }
+    }
+  }
+  // Visits the elements of an array; false where the value is none.
+  template <typename Visit>
+  bool each_element(JsonValue value, Visit&& visit) {
+    simdjson::ondemand::array array;
+    if (value.get_array().get(array) != simdjson::SUCCESS) {
+      return false;
+    }
+    for (auto result : array) {
+      JsonValue element;
+      if (std::move(result).get(element) != simdjson::SUCCESS) {
+        missing_.add(Missing::malformed);
+        return true;
+      }
+      visit(element);
+    }
+    return true;
+  }
+
+  [[nodiscard]] static bool is_string(JsonValue value);
+  [[nodiscard]] static bool is_null(JsonValue value);
+
+  // A string's text, added to `out`. False where the value is no string.
+  bool append_text(JsonValue value, std::string& out);
+  // The same, instead of what `out` holds.
+  bool read_text(JsonValue value, std::string& out);
+  bool read_text(JsonValue value, std::optional<std::string>& out);
+  // How long a string is, as it stands there.
+  static std::size_t text_size(JsonValue value);
+  // What stands between a string's quotes, as sent, added to `out`. False where the value is no string.
+  bool append_escaped(JsonValue value, std::string& out);
+  // Any value but null, as it was sent (without line breaks between tokens, so that an event stays a line).
+  void read_raw(JsonValue value, std::string& out);
+  void read_bool(JsonValue value, std::optional<bool>& out);
+  void read_index(JsonValue value, std::int64_t& out);
+
+  // Whether so many bytes of text may still be kept; if so, they are counted.
+  bool afford(std::size_t bytes);
+
+ private:
+  std::optional<JsonObject> iterate(std::string_view text);
+
+  simdjson::ondemand::parser parser_;
+  simdjson::ondemand::document document_;
+  std::string text_;
+  std::size_t text_left_;
+  MissingSet missing_;
+};
+
+}  // namespace oisp::ai

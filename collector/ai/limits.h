@@ -1,0 +1,26 @@
+// What decoding one exchange with a model may cost. An event has to fit a frame of the export channel
+// (16 MiB), whatever a stranger sent.
+#pragma once
+
+#include <cstddef>
+
+namespace oisp::ai {
+
+// Text of one request, or of one answer, in all fields together. A body has at most 8 MiB, and the text
+// of a message of several parts is kept twice: as parts and joined.
+inline constexpr std::size_t kMostText = std::size_t{10} << 20;
+// Of an error's text: a proxy's page, say.
+inline constexpr std::size_t kMostErrorText = std::size_t{16} << 10;
+// One event of a streamed answer. Providers send a token, or a tool's whole arguments.
+inline constexpr std::size_t kMostSseEvent = std::size_t{1} << 20;
+// Far beyond the longest conversations, and little enough to fit the frame beside the text.
+inline constexpr std::size_t kMostMessages = 20'000;
+inline constexpr std::size_t kMostParts = 20'000;
+inline constexpr std::size_t kMostTools = 4'000;
+inline constexpr std::size_t kMostToolCalls = 1'024;
+// OpenAI allows n up to 128.
+inline constexpr std::size_t kMostChoices = 128;
+// Deeper JSON is not passed on as JSON: readers further on have limits of their own.
+inline constexpr std::size_t kDeepestJson = 128;
+
+}  // namespace oisp::ai

@@ -1,0 +1,537 @@
+// OpenAI Chat Completions, and what many other providers speak of it:
+// https://platform.openai.com/docs/api-reference/chat
+#include <algorithm>
+#include <array>
+
+#include "collector/ai/dialect.h"
+
+namespace oisp::ai {
+namespace {
+
+struct RawField {
+  std::string_view key;
+  std::string Parameters::*field;
+};
+constexpr std::array kParameters = std::to_array<RawField>({
+    {"temperature", &Parameters::temperature},
+    {"top_p", &Parameters::top_p},
+    {"top_k", &Parameters::top_k},
+    {"max_tokens", &Parameters::max_tokens},
+    {"max_completion_tokens", &Parameters::max_completion_tokens},
+    {"frequency_penalty", &Parameters::frequency_penalty},
+    {"presence_penalty", &Parameters::presence_penalty},
+    {"stop", &Parameters::stop},
+    {"seed", &Parameters::seed},
+    {"n", &Parameters::n},
+    {"thinking", &Parameters::thinking},
+    {"reasoning_effort", &Parameters::reasoning_effort},
+    {"response_format", &Parameters::response_format},
+});
+
+// {"name": …, "arguments": …}
+void read_function(JsonReader& reader, JsonValue value, ToolCall& call) {
+  reader.each_field(value, [&](std::string_view key, JsonValue field) {
+    if (key == "name") {
+      (void)reader.read_text(field, call.name);
+    } else if (key == "arguments") {
+      reader.read_raw(field, call.arguments_json);
+    }
+  });
+}
+
+ToolCall read_tool_call(JsonReader& reader, JsonValue value) {
+  ToolCall call;
+  reader.each_field(value, [&](std::string_view key, JsonValue field) {
+    if (key == "id") {
+      (void)reader.read_text(field, call.id);
+    } else if (key == "type") {
+      (void)reader.read_text(field, call.type);
+    } else if (key == "function") {
+      read_function(reader, field, call);
+    } else if (key == "custom") {
+      reader.each_field(field, [&](std::string_view name, JsonValue inner) {
+        if (name == "name") {
+          (void)reader.read_text(inner, call.name);
+        } else if (name == "input") {
+          reader.read_raw(inner, call.arguments_json);
+        }
+      });
+    }
+  });
+  return call;
+}
+
+void read_part_source(JsonReader& reader, JsonValue value, ContentPart& part) {
+  if (JsonReader::is_string(value)) {
+    read_url(reader, value, part);
+    return;
+  }
+  reader.each_field(value, [&](std::string_view key, JsonValue field) {
+    if (key == "url" || key == "file_data") {
+      read_url(reader, field, part);
+    } else if (key == "data") {
+      part.size_bytes = static_cast<std::int64_t>(JsonReader::text_size(field));
+    } else if (key == "format") {
+      (void)reader.read_text(field, part.media_type);
+    } else if (key == "filename" || key == "file_id") {
+      (void)reader.read_text(field, part.name);
+    }
+  });
+}
+
+ContentPart read_part(JsonReader& reader, JsonValue value) {
+  ContentPart part;
+  reader.each_field(value, [&](std::string_view key, JsonValue field) {
+    if (key == "type") {
+      (void)reader.read_text(field, part.type);
+    } else if (key == "text" || key == "refusal") {
+      (void)reader.read_text(field, part.text);
+    } else if (key == "image_url" || key == "input_audio" || key == "file") {
+      read_part_source(reader, field, part);
+    }
+  });
+  return part;
+}
+
+// `images` counts the parts that are pictures.
+void read_content(JsonReader& reader, JsonValue value, Message& message, std::int32_t& images) {
+  if (!reader.read_text(value, message.content)) {
+    (void)reader.each_element(value, [&](JsonValue element) {
+      if (message.parts.size() >= kMostParts) {
+        reader.add_missing(Missing::body_too_large);
+        return;
+      }
+      ContentPart part = read_part(reader, element);
+      images += part.type == "image_url" ? 1 : 0;
+      if (part.type == "text" && part.text.has_value()) {
+        append_line(reader, message.content, *part.text);
+      }
+      message.parts.push_back(std::move(part));
+    });
+  }
+  if (message.content.has_value()) {
+    message.content_length = static_cast<std::int64_t>(message.content->size());
+  }
+}
+
+// `thinking`: where reasoning goes that some providers put beside the content.
+Message read_message(JsonReader& reader, JsonValue value, std::int32_t& images, std::optional<std::string>& thinking) {
+  Message message;
+  reader.each_field(value, [&](std::string_view key, JsonValue field) {
+    if (key == "role") {
+      (void)reader.read_text(field, message.role);
+    } else if (key == "content") {
+      read_content(reader, field, message, images);
+    } else if (key == "name") {
+      (void)reader.read_text(field, message.name);
+    } else if (key == "tool_call_id") {
+      (void)reader.read_text(field, message.tool_call_id);
+    } else if (key == "refusal") {
+      (void)reader.read_text(field, message.refusal);
+    } else if (key == "reasoning_content" || (key == "reasoning" && !thinking.has_value())) {
+      (void)reader.read_text(field, thinking);
+    } else if (key == "tool_calls") {
+      (void)reader.each_element(field, [&](JsonValue element) {
+        if (message.tool_calls.size() < kMostToolCalls) {
+          message.tool_calls.push_back(read_tool_call(reader, element));
+        }
+      });
+    } else if (key == "function_call" && !JsonReader::is_null(field)) {
+      ToolCall call;  // the form before tools: no id
+      call.type = "function";
+      read_function(reader, field, call);
+      message.tool_calls.push_back(std::move(call));
+    }
+  });
+  return message;
+}
+
+Tool read_tool(JsonReader& reader, JsonValue value) {
+  Tool tool;
+  const auto visit = [&](std::string_view key, JsonValue field) {
+    if (key == "name") {
+      (void)reader.read_text(field, tool.name);
+    } else if (key == "description") {
+      (void)reader.read_text(field, tool.description);
+    }
+  };
+  reader.each_field(value, [&](std::string_view key, JsonValue field) {
+    if (key == "type") {
+      (void)reader.read_text(field, tool.type);
+    } else if (key == "function" || key == "custom") {
+      reader.each_field(field, visit);
+    } else {
+      visit(key, field);
+    }
+  });
+  return tool;
+}
+
+void read_usage(JsonReader& reader, JsonValue value, Usage& usage) {
+  reader.each_field(value, [&](std::string_view key, JsonValue field) {
+    if (key == "prompt_tokens") {
+      reader.read_raw(field, usage.prompt_tokens);
+    } else if (key == "completion_tokens") {
+      reader.read_raw(field, usage.completion_tokens);
+    } else if (key == "total_tokens") {
+      reader.read_raw(field, usage.total_tokens);
+    } else if (key == "prompt_tokens_details") {
+      reader.each_field(field, [&](std::string_view name, JsonValue detail) {
+        if (name == "cached_tokens") {
+          reader.read_raw(detail, usage.cached_tokens);
+        }
+      });
+    } else if (key == "completion_tokens_details") {
+      reader.each_field(field, [&](std::string_view name, JsonValue detail) {
+        if (name == "reasoning_tokens") {
+          reader.read_raw(detail, usage.reasoning_tokens);
+        }
+      });
+    } else if (key == "prompt_cache_hit_tokens" && usage.cached_tokens.empty()) {
+      reader.read_raw(field, usage.cached_tokens);  // DeepSeek
+    }
+  });
+}
+
+// Fields that an answer and the events of a streamed one share. False: `key` is another one.
+bool read_common(JsonReader& reader, std::string_view key, JsonValue field, Response& response) {
+  if (key == "id") {
+    if (response.id.empty()) {
+      (void)reader.read_text(field, response.id);
+    }
+  } else if (key == "model") {
+    if (response.model.empty()) {
+      (void)reader.read_text(field, response.model);
+    }
+  } else if (key == "service_tier") {
+    (void)reader.read_text(field, response.service_tier);
+  } else if (key == "usage") {
+    read_usage(reader, field, response.usage);
+  } else if (key == "error") {
+    read_error(reader, field, response.error);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void add_thinking(JsonReader& reader, Response& response, const std::optional<std::string>& thinking) {
+  if (thinking.has_value() && !thinking->empty()) {
+    append_line(reader, response.thinking, *thinking);
+  }
+}
+
+// What the choices say of the answer as a whole.
+void finish_response(Response& response) {
+  std::stable_sort(response.choices.begin(), response.choices.end(),
+                   [](const Choice& a, const Choice& b) { return a.index < b.index; });
+  for (const Choice& choice : response.choices) {
+    for (const ToolCall& call : choice.message.tool_calls) {
+      if (response.tool_calls.size() < kMostToolCalls) {
+        response.tool_calls.push_back(call);
+      }
+    }
+  }
+  if (!response.choices.empty()) {
+    response.finish_reason = response.choices.front().finish_reason;
+  }
+}
+
+// A tool call that comes in deltas.
+struct ToolDeltas {
+  std::int64_t index = 0;
+  ToolCall call;
+  std::string arguments;  // between the quotes, as sent
+};
+
+struct ChoiceDeltas {
+  Choice choice;
+  std::optional<std::string> thinking;
+  std::vector<ToolDeltas> tools;
+};
+
+// Finds by index; the last one is nearly always the one. Null: too many.
+template <typename Item, typename Index>
+Item* find_or_add(std::vector<Item>& items, std::size_t most, const Index& is_it) {
+  const auto found = std::find_if(items.rbegin(), items.rend(), is_it);
+  if (found != items.rend()) {
+    return &*found;
+  }
+  return items.size() < most ? &items.emplace_back() : nullptr;
+}
+
+class OpenAiChatDecoder final : public DialectDecoder {
+ public:
+  void read_request(JsonReader& reader, JsonObject& body, Request& request) override;
+  void read_response(JsonReader& reader, JsonObject& body, Response& response) override;
+  StreamStep on_event(JsonReader& reader, std::string_view data) override;
+  bool end_stream(JsonReader& reader, Response& response) override;
+  [[nodiscard]] std::string_view finish_word(std::string_view own) const override;
+
+ private:
+  void read_messages(JsonReader& reader, JsonValue value, Request& request);
+  void read_choice(JsonReader& reader, JsonValue value, Response& response);
+  void on_choice(JsonReader& reader, JsonObject& choice, StreamStep& step);
+  void on_delta(JsonReader& reader, JsonValue value, ChoiceDeltas& deltas, StreamStep& step);
+  void on_tool_delta(JsonReader& reader, JsonObject& delta, ChoiceDeltas& deltas);
+
+  Response streamed_;
+  std::vector<ChoiceDeltas> choices_;
+};
+
+void OpenAiChatDecoder::read_messages(JsonReader& reader, JsonValue value, Request& request) {
+  ToolResults results(request);
+  std::optional<std::string> thinking;
+  request.has_messages = reader.each_element(value, [&](JsonValue element) {
+    ++request.messages_count;
+    if (request.messages.size() >= kMostMessages) {
+      reader.add_missing(Missing::body_too_large);
+      return;
+    }
+    const Message& message =
+        request.messages.emplace_back(read_message(reader, element, request.image_count, thinking));
+    if (message.role == "assistant") {
+      results.on_answer();
+      for (const ToolCall& call : message.tool_calls) {
+        results.on_call(call.id, call.name);
+      }
+    } else if (message.role == "tool" || message.role == "function") {
+      std::int64_t size = std::max<std::int64_t>(message.content_length, 0);
+      for (const ContentPart& part : message.parts) {
+        size += std::max<std::int64_t>(part.size_bytes, 0);
+      }
+      results.add({.call_id = message.tool_call_id,
+                   .name = message.name,
+                   .success = {},
+                   .result = message.content.value_or(""),
+                   .size_bytes = size});
+    }
+    if (message.role == "system" || message.role == "developer") {
+      request.has_system_prompt = true;
+    }
+  });
+  if (request.has_messages && !request.has_system_prompt.has_value()) {
+    request.has_system_prompt = false;
+  }
+  results.finish();
+}
+
+void OpenAiChatDecoder::read_request(JsonReader& reader, JsonObject& body, Request& request) {
+  reader.each_field(body, [&](std::string_view key, JsonValue field) {
+    if (key == "model") {
+      (void)reader.read_text(field, request.model);
+    } else if (key == "stream") {
+      reader.read_bool(field, request.streaming);
+    } else if (key == "messages") {
+      read_messages(reader, field, request);
+    } else if (key == "tools" || key == "functions") {
+      request.has_tools = reader.each_element(field, [&](JsonValue element) {
+        ++request.tools_count;
+        if (request.tools.size() < kMostTools) {
+          Tool tool = read_tool(reader, element);
+          tool.type = key == "functions" ? "function" : tool.type;
+          request.tools.push_back(std::move(tool));
+        }
+      });
+    } else if (key == "tool_choice" || key == "function_call") {
+      reader.read_raw(field, request.tool_choice_json);
+    } else if (const auto* const found = std::find_if(kParameters.begin(), kParameters.end(),
+                                                      [&](const RawField& one) { return one.key == key; });
+               found != kParameters.end()) {
+      reader.read_raw(field, request.parameters.*(found->field));
+    }
+  });
+}
+
+void OpenAiChatDecoder::read_choice(JsonReader& reader, JsonValue value, Response& response) {
+  if (response.choices.size() >= kMostChoices) {
+    reader.add_missing(Missing::body_too_large);
+    return;
+  }
+  Choice choice;
+  choice.index = static_cast<std::int32_t>(response.choices.size());
+  std::optional<std::string> thinking;
+  std::int32_t images = 0;
+  reader.each_field(value, [&](std::string_view key, JsonValue field) {
+    if (key == "index") {
+      std::int64_t index = choice.index;
+      reader.read_index(field, index);
+      choice.index = static_cast<std::int32_t>(std::clamp<std::int64_t>(index, 0, INT32_MAX));
+    } else if (key == "message") {
+      choice.message = read_message(reader, field, images, thinking);
+    } else if (key == "finish_reason") {
+      (void)reader.read_text(field, choice.finish_reason);
+    }
+  });
+  add_thinking(reader, response, thinking);
+  response.choices.push_back(std::move(choice));
+}
+
+void OpenAiChatDecoder::read_response(JsonReader& reader, JsonObject& body, Response& response) {
+  reader.each_field(body, [&](std::string_view key, JsonValue field) {
+    if (key == "choices") {
+      (void)reader.each_element(field, [&](JsonValue element) { read_choice(reader, element, response); });
+    } else {
+      (void)read_common(reader, key, field, response);
+    }
+  });
+  finish_response(response);
+}
+
+StreamStep OpenAiChatDecoder::on_event(JsonReader& reader, std::string_view data) {
+  StreamStep step;
+  if (data == "[DONE]") {
+    step.end = true;
+    return step;
+  }
+  auto event = reader.open_event(data);
+  if (!event.has_value()) {
+    reader.add_missing(Missing::malformed);
+    return step;
+  }
+  reader.each_field(*event, [&](std::string_view key, JsonValue field) {
+    if (key == "choices") {
+      (void)reader.each_element(field, [&](JsonValue element) {
+        JsonObject choice;
+        if (element.get_object().get(choice) == simdjson::SUCCESS) {
+          on_choice(reader, choice, step);
+        }
+      });
+    } else {
+      (void)read_common(reader, key, field, streamed_);
+    }
+  });
+  return step;
+}
+
+void OpenAiChatDecoder::on_choice(JsonReader& reader, JsonObject& choice, StreamStep& step) {
+  std::int64_t index = 0;
+  JsonValue field;
+  if (choice.find_field_unordered("index").get(field) == simdjson::SUCCESS) {
+    reader.read_index(field, index);
+  }
+  ChoiceDeltas* const deltas =
+      find_or_add(choices_, kMostChoices, [&](const ChoiceDeltas& one) { return one.choice.index == index; });
+  if (deltas == nullptr || index < 0 || index > INT32_MAX) {
+    reader.add_missing(Missing::body_too_large);
+    return;
+  }
+  deltas->choice.index = static_cast<std::int32_t>(index);
+  if (choice.find_field_unordered("delta").get(field) == simdjson::SUCCESS) {
+    on_delta(reader, field, *deltas, step);
+  }
+  if (choice.find_field_unordered("finish_reason").get(field) == simdjson::SUCCESS) {
+    (void)reader.read_text(field, deltas->choice.finish_reason);
+  }
+}
+
+void OpenAiChatDecoder::on_delta(JsonReader& reader, JsonValue value, ChoiceDeltas& deltas, StreamStep& step) {
+  Message& message = deltas.choice.message;
+  const auto add = [&](std::optional<std::string>& text, JsonValue field) {
+    if (!JsonReader::is_string(field)) {
+      return;
+    }
+    if (!text.has_value()) {
+      text.emplace();
+    }
+    step.token = step.token || JsonReader::text_size(field) > 0;
+    (void)reader.append_text(field, *text);
+  };
+  reader.each_field(value, [&](std::string_view key, JsonValue field) {
+    if (key == "content") {
+      add(message.content, field);
+    } else if (key == "refusal") {
+      add(message.refusal, field);
+    } else if (key == "reasoning_content" || key == "reasoning") {
+      add(deltas.thinking, field);
+    } else if (key == "role") {
+      if (message.role.empty()) {
+        (void)reader.read_text(field, message.role);
+      }
+    } else if (key == "tool_calls") {
+      (void)reader.each_element(field, [&](JsonValue element) {
+        JsonObject delta;
+        if (element.get_object().get(delta) == simdjson::SUCCESS) {
+          step.token = true;
+          on_tool_delta(reader, delta, deltas);
+        }
+      });
+    }
+  });
+}
+
+void OpenAiChatDecoder::on_tool_delta(JsonReader& reader, JsonObject& delta, ChoiceDeltas& deltas) {
+  std::int64_t index = deltas.tools.empty() ? 0 : deltas.tools.back().index;
+  JsonValue field;
+  if (delta.find_field_unordered("index").get(field) == simdjson::SUCCESS) {
+    reader.read_index(field, index);
+  }
+  std::string id;
+  if (delta.find_field_unordered("id").get(field) == simdjson::SUCCESS) {
+    (void)reader.read_text(field, id);
+  }
+  ToolDeltas* const tool =
+      find_or_add(deltas.tools, kMostToolCalls, [&](const ToolDeltas& one) { return one.index == index; });
+  if (tool == nullptr) {
+    reader.add_missing(Missing::body_too_large);
+    return;
+  }
+  tool->index = index;
+  if (!id.empty()) {
+    tool->call.id = std::move(id);
+  }
+  if (delta.find_field_unordered("type").get(field) == simdjson::SUCCESS) {
+    (void)reader.read_text(field, tool->call.type);
+  }
+  if (delta.find_field_unordered("function").get(field) != simdjson::SUCCESS) {
+    return;
+  }
+  reader.each_field(field, [&](std::string_view key, JsonValue part) {
+    if (key == "name") {
+      if (tool->call.name.empty()) {  // some servers repeat it in every delta
+        (void)reader.read_text(part, tool->call.name);
+      }
+    } else if (key == "arguments" && !reader.append_escaped(part, tool->arguments)) {
+      reader.read_raw(part, tool->call.arguments_json);
+    }
+  });
+}
+
+bool OpenAiChatDecoder::end_stream(JsonReader& reader, Response& response) {
+  response = std::move(streamed_);
+  bool finished = !choices_.empty();
+  for (ChoiceDeltas& deltas : choices_) {
+    Choice& choice = deltas.choice;
+    if (choice.message.content.has_value()) {
+      choice.message.content_length = static_cast<std::int64_t>(choice.message.content->size());
+    }
+    std::stable_sort(deltas.tools.begin(), deltas.tools.end(),
+                     [](const ToolDeltas& a, const ToolDeltas& b) { return a.index < b.index; });
+    for (ToolDeltas& tool : deltas.tools) {
+      if (tool.call.arguments_json.empty()) {
+        tool.call.arguments_json = "\"" + tool.arguments + "\"";
+      }
+      choice.message.tool_calls.push_back(std::move(tool.call));
+    }
+    finished = finished && !choice.finish_reason.empty();
+    add_thinking(reader, response, deltas.thinking);
+    response.choices.push_back(std::move(choice));
+  }
+  finish_response(response);
+  return finished;
+}
+
+std::string_view OpenAiChatDecoder::finish_word(std::string_view own) const {
+  if (own == "function_call") {
+    return "tool_calls";
+  }
+  constexpr std::array kSame =
+      std::to_array<std::string_view>({"stop", "length", "tool_calls", "content_filter", "error"});
+  return std::find(kSame.begin(), kSame.end(), own) != kSame.end() ? own : "other";
+}
+
+}  // namespace
+
+std::unique_ptr<DialectDecoder> make_openai_chat_decoder() { return std::make_unique<OpenAiChatDecoder>(); }
+
+}  // namespace oisp::ai
