@@ -5,6 +5,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -45,31 +46,6 @@ constexpr const char* kCommon[] = {
     "writev",
 };
 
-Status set_limit(__rlimit_resource resource, std::uint64_t value, const char* name) {
-  rlimit limit{};
-  if (::getrlimit(resource, &limit) != 0) return errno_fault(std::string("getrlimit ") + name);
-  if (limit.rlim_max != RLIM_INFINITY && value > limit.rlim_max) value = limit.rlim_max;
-  limit.rlim_cur = limit.rlim_max = value;
-  if (::setrlimit(resource, &limit) != 0) return errno_fault(std::string("setrlimit ") + name);
-  return Done{};
-}
-
-Status keep_capabilities(std::span<const int> kept) {
-  if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) return errno_fault("clear ambient capabilities");
-  using Caps = std::unique_ptr<std::remove_pointer_t<cap_t>, int (*)(void*)>;
-  const Caps caps(::cap_init(), ::cap_free);
-  if (!caps) return errno_fault("cap_init");
-  for (const int capability : kept) {
-    const cap_value_t value = capability;
-    if (::cap_set_flag(caps.get(), CAP_PERMITTED, 1, &value, CAP_SET) != 0 ||
-        ::cap_set_flag(caps.get(), CAP_EFFECTIVE, 1, &value, CAP_SET) != 0) {
-      return errno_fault("cap_set_flag");
-    }
-  }
-  if (::cap_set_proc(caps.get()) != 0) return errno_fault("drop capabilities");
-  return Done{};
-}
-
 Status add_rules(scmp_filter_ctx filter, std::uint32_t action, std::span<const char* const> names) {
   for (const char* name : names) {
     const int number = ::seccomp_syscall_resolve_name(name);
@@ -96,13 +72,40 @@ Status load_filter(const SandboxPolicy& policy) {
 
 std::span<const char* const> common_system_calls() { return kCommon; }
 
+Status limit_resource(int resource, std::uint64_t most) {
+  const auto which = static_cast<__rlimit_resource>(resource);
+  rlimit limit{};
+  if (::getrlimit(which, &limit) != 0) return errno_fault("getrlimit");
+  limit.rlim_cur = limit.rlim_max = std::min<rlim_t>(most, limit.rlim_max);
+  if (::setrlimit(which, &limit) != 0) return errno_fault("setrlimit");
+  return Done{};
+}
+
+Status set_capabilities(std::span<const int> kept, std::span<const int> passed_on) {
+  using Caps = std::unique_ptr<std::remove_pointer_t<cap_t>, int (*)(void*)>;
+  const Caps caps(::cap_init(), ::cap_free);
+  if (!caps) return errno_fault("cap_init");
+  const auto set = [&](cap_flag_t flag, std::span<const int> ones) {
+    return ones.empty() || ::cap_set_flag(caps.get(), flag, static_cast<int>(ones.size()), ones.data(), CAP_SET) == 0;
+  };
+  if (!set(CAP_PERMITTED, kept) || !set(CAP_EFFECTIVE, kept) || !set(CAP_INHERITABLE, passed_on)) {
+    return errno_fault("cap_set_flag");
+  }
+  if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) return errno_fault("clear ambient capabilities");
+  if (::cap_set_proc(caps.get()) != 0) return errno_fault("set capabilities");
+  for (const int capability : passed_on) {
+    if (::cap_set_ambient(capability, CAP_SET) != 0) return errno_fault("raise ambient capability");
+  }
+  return Done{};
+}
+
 Status apply_sandbox(const SandboxPolicy& policy) {
-  OISP_TRY(set_limit(RLIMIT_CORE, 0, "core"));
-  OISP_TRY(set_limit(RLIMIT_NOFILE, policy.most_files, "files"));
-  if (policy.most_memory != 0) OISP_TRY(set_limit(RLIMIT_AS, policy.most_memory, "memory"));
+  OISP_TRY(limit_resource(RLIMIT_CORE, 0));
+  OISP_TRY(limit_resource(RLIMIT_NOFILE, policy.most_files));
+  if (policy.most_memory != 0) OISP_TRY(limit_resource(RLIMIT_AS, policy.most_memory));
   if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return errno_fault("PR_SET_DUMPABLE");
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return errno_fault("PR_SET_NO_NEW_PRIVS");
-  OISP_TRY(keep_capabilities(policy.capabilities));
+  OISP_TRY(set_capabilities(policy.capabilities, {}));
   return load_filter(policy);
 }
 

@@ -30,6 +30,12 @@ struct SandboxPolicy {
 // no_new_privs, seccomp. Call once, single-threaded. Where it fails, the process must end.
 Status apply_sandbox(const SandboxPolicy& policy);
 
+// Parts of it, for whoever prepares another process. `resource` is a RLIMIT_…; what the kernel gives at
+// most is taken where `most` is more.
+Status limit_resource(int resource, std::uint64_t most);
+// Permitted and effective become `kept`, inheritable and ambient `passed_on`, which is a part of it.
+Status set_capabilities(std::span<const int> kept, std::span<const int> passed_on);
+
 // Calls that any C++ program needs to run on, allocate, log and end.
 std::span<const char* const> common_system_calls();
 

@@ -376,6 +376,20 @@ TEST_CASE("no session without a command line, or in another pid namespace") {
   CHECK(inside.exit_status() == 4);
 }
 
+TEST_CASE("programs that only their owner may read and execute are started") {
+  if (!may_run()) return;
+  const Installed installed;
+  for (const RoleEntry& entry : role_table()) {
+    REQUIRE(::chmod((installed.folder() / entry.program).c_str(), 0700) == 0);
+  }
+  Running launcher(installed);
+  launcher.begin();
+  REQUIRE(launcher.hears(OrderKind::ready));
+  REQUIRE(launcher.hears_all());
+  CHECK(launcher.facts_of("oisp-collector")["CapPrm:"] == hex_of({}));
+  CHECK(launcher.facts_of("oisp-probe-helper")["CapPrm:"] == hex_of({CAP_BPF, CAP_PERFMON}));
+}
+
 TEST_CASE("a missing part of the installation is named") {
   if (!may_run()) return;
   const Installed installed;

@@ -6,12 +6,12 @@ namespace {
 constexpr std::uint64_t kMiB = 1 << 20;
 
 // Loading programs, and attaching them to tracepoints and through uprobe_multi.
-constexpr cap_value_t kHelper[] = {CAP_BPF, CAP_PERFMON};
+constexpr int kHelper[] = {CAP_BPF, CAP_PERFMON};
 // perf uprobes of all processes (CVE-2025-38466's fix asks for it).
-constexpr cap_value_t kHelperFallback[] = {CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN};
+constexpr int kHelperFallback[] = {CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN};
 // /proc/PID/exe and map_files of other users' processes; through directories of mode 0700; and
 // CHECKPOINT_RESTORE because the kernel asks for it where map_files is followed.
-constexpr cap_value_t kOpener[] = {CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_CHECKPOINT_RESTORE};
+constexpr int kOpener[] = {CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_CHECKPOINT_RESTORE};
 
 constexpr RoleEntry kRoles[] = {
     {RoleKind::collector, "oisp-collector", {}, 0, 64, 16, 0, true, true},
@@ -33,7 +33,7 @@ constexpr RoleLink kLinks[] = {
 }  // namespace
 
 std::span<const RoleEntry, kRoleKinds> role_table() { return kRoles; }
-std::span<const cap_value_t> helper_fallback_capabilities() { return kHelperFallback; }
+std::span<const int> helper_fallback_capabilities() { return kHelperFallback; }
 std::span<const RoleLink> role_links() { return kLinks; }
 
 }  // namespace oisp

@@ -17,7 +17,7 @@ inline constexpr std::size_t kRoleKinds = 6;
 struct RoleEntry {
   RoleKind kind;
   const char* program;  // beside the launcher
-  std::span<const cap_value_t> capabilities;
+  std::span<const int> capabilities;
   std::uint64_t most_memory;     // bytes of address space; 0: unlimited
   std::uint64_t most_files;      // descriptors
   std::uint64_t most_processes;  // of its uid, threads included
@@ -29,7 +29,7 @@ struct RoleEntry {
 // In the order of RoleKind.
 std::span<const RoleEntry, kRoleKinds> role_table();
 // What a helper gets besides, once it said that the kernel wants it (no uprobe_multi).
-std::span<const cap_value_t> helper_fallback_capabilities();
+std::span<const int> helper_fallback_capabilities();
 
 // A connection between two roles, and the order that brings each of them its end.
 struct RoleLink {

@@ -8,13 +8,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
-#include <memory>
 #include <string>
-#include <type_traits>
+#include <vector>
 
 #include "base/pidfd.h"
+#include "base/sandbox.h"
 
 namespace oisp {
 namespace {
@@ -34,57 +35,29 @@ Status leave_surroundings(const RoleEntry& entry) {
   return Done{};
 }
 
-Status limit(__rlimit_resource resource, std::uint64_t value) {
-  rlimit now{};
-  if (::getrlimit(resource, &now) != 0) return errno_fault("getrlimit");
-  if (now.rlim_max != RLIM_INFINITY && value > now.rlim_max) value = now.rlim_max;
-  const rlimit wanted{.rlim_cur = value, .rlim_max = value};
-  if (::setrlimit(resource, &wanted) != 0) return errno_fault("setrlimit");
-  return Done{};
-}
-
 Status set_limits(const RoleEntry& entry) {
-  OISP_TRY(limit(RLIMIT_CORE, 0));
-  OISP_TRY(limit(RLIMIT_NOFILE, entry.most_files));
-  OISP_TRY(limit(RLIMIT_NPROC, entry.most_processes));
-  if (entry.most_memory != 0) OISP_TRY(limit(RLIMIT_AS, entry.most_memory));
-  if (entry.most_seconds != 0) OISP_TRY(limit(RLIMIT_CPU, entry.most_seconds));
-  return Done{};
-}
-
-// Before the uid changes: the bounding set. After it: permitted, inheritable and ambient.
-Status drop_bounding_set(std::span<const cap_value_t> kept) {
-  for (cap_value_t capability = 0; capability < ::cap_max_bits(); ++capability) {
-    bool keep = false;
-    for (const cap_value_t one : kept) keep = keep || one == capability;
-    if (!keep && ::cap_drop_bound(capability) != 0) return errno_fault("drop from bounding set");
-  }
-  return Done{};
-}
-
-Status take_capabilities(std::span<const cap_value_t> kept) {
-  using Caps = std::unique_ptr<std::remove_pointer_t<cap_t>, int (*)(void*)>;
-  const Caps caps(::cap_init(), ::cap_free);
-  if (!caps) return errno_fault("cap_init");
-  for (const cap_flag_t flag : {CAP_PERMITTED, CAP_EFFECTIVE, CAP_INHERITABLE}) {
-    if (!kept.empty() && ::cap_set_flag(caps.get(), flag, static_cast<int>(kept.size()), kept.data(), CAP_SET) != 0) {
-      return errno_fault("cap_set_flag");
-    }
-  }
-  if (::cap_set_proc(caps.get()) != 0) return errno_fault("cap_set_proc");
-  for (const cap_value_t capability : kept) {
-    if (::cap_set_ambient(capability, CAP_SET) != 0) return errno_fault("raise ambient capability");
-  }
+  OISP_TRY(limit_resource(RLIMIT_CORE, 0));
+  OISP_TRY(limit_resource(RLIMIT_NOFILE, entry.most_files));
+  OISP_TRY(limit_resource(RLIMIT_NPROC, entry.most_processes));
+  if (entry.most_memory != 0) OISP_TRY(limit_resource(RLIMIT_AS, entry.most_memory));
+  if (entry.most_seconds != 0) OISP_TRY(limit_resource(RLIMIT_CPU, entry.most_seconds));
   return Done{};
 }
 
 Status become(const RoleStart& start) {
-  OISP_TRY(drop_bounding_set(start.capabilities));
+  for (int capability = 0; capability < ::cap_max_bits(); ++capability) {
+    const bool keep = std::ranges::find(start.capabilities, capability) != start.capabilities.end();
+    if (!keep && ::cap_drop_bound(capability) != 0) return errno_fault("drop from bounding set");
+  }
   if (::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) return errno_fault("PR_SET_KEEPCAPS");
   if (::setgroups(0, nullptr) != 0) return errno_fault("setgroups");
   if (::setresgid(start.uid, start.uid, start.uid) != 0) return errno_fault("setresgid");
   if (::setresuid(start.uid, start.uid, start.uid) != 0) return errno_fault("setresuid");
-  OISP_TRY(take_capabilities(start.capabilities));
+  // One more until the execution, which takes it: a program built under a umask of 077 is for its
+  // owner alone.
+  std::vector<int> kept(start.capabilities.begin(), start.capabilities.end());
+  kept.push_back(CAP_DAC_OVERRIDE);
+  OISP_TRY(set_capabilities(kept, start.capabilities));
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return errno_fault("PR_SET_NO_NEW_PRIVS");
   return Done{};
 }

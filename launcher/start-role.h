@@ -16,7 +16,7 @@ inline constexpr int kCouldNotStart = 125;
 
 struct RoleStart {
   const RoleEntry& entry;
-  std::span<const cap_value_t> capabilities;
+  std::span<const int> capabilities;
   int program;  // open descriptor of the executable
   uid_t uid;    // and gid
   // -1: closed (input: /dev/null).
