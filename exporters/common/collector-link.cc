@@ -45,7 +45,8 @@ void CollectorLink::make_room(std::size_t words) {
 
 Result<CollectorLink::Received, ExportError> CollectorLink::receive() {
   while (true) {
-    const Words whole = Words(buffer_.data(), filled_bytes_ / kWord).subspan(begin_);
+    const Words whole =
+        Words(reinterpret_cast<const capnp::word*>(buffer_.data()), filled_bytes_ / kWord).subspan(begin_);
     const auto expected = expected_frame_words(whole);
     if (!expected) return expected.error();
     if (!whole.empty() && whole.size() >= expected.value()) {

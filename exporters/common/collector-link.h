@@ -39,10 +39,10 @@ class CollectorLink {
   void make_room(std::size_t words);
 
   OwnedFd socket_;
-  std::vector<capnp::word> buffer_;
-  std::size_t filled_bytes_ = 0;  // of buffer_
-  std::size_t begin_ = 0;         // where the next frame begins, in words
-  std::string waiting_;           // answers not sent yet
+  std::vector<std::uint64_t> buffer_;  // words: frames are aligned to them
+  std::size_t filled_bytes_ = 0;       // of buffer_
+  std::size_t begin_ = 0;              // where the next frame begins, in words
+  std::string waiting_;                // answers not sent yet
 };
 
 }  // namespace oisp

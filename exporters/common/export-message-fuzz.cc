@@ -9,9 +9,9 @@
 #include "ipc-schema/event-json.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  std::vector<capnp::word> frame(size / sizeof(capnp::word));
+  std::vector<std::uint64_t> frame(size / sizeof(capnp::word));
   if (!frame.empty()) std::memcpy(frame.data(), data, frame.size() * sizeof(capnp::word));
-  const oisp::Words words(frame);
+  const oisp::Words words(reinterpret_cast<const capnp::word*>(frame.data()), frame.size());
   (void)oisp::expected_frame_words(words);
   const auto render = [](oisp::schema::Event::Reader event) { (void)oisp::render_event_json(event); };
   const auto message = oisp::decode_export_message(words);

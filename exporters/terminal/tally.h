@@ -25,6 +25,15 @@ struct ModelTally {
   bool has_usage = false;
 };
 
+struct LossTally {
+  std::uint64_t lost = 0;
+  std::uint64_t lost_bytes = 0;
+  std::uint64_t cut = 0;
+  std::uint64_t cut_bytes = 0;
+  std::uint64_t unexplained = 0;
+  std::vector<std::string> causes;
+};
+
 struct BlindSpotRow {
   std::string who;
   std::string remote;
@@ -60,10 +69,6 @@ class Tally {
   struct Coverage {
     std::uint64_t processes, connections, tls, tls_read, streams, bytes, http, ai;
   };
-  struct Loss {
-    std::uint64_t lost = 0, lost_bytes = 0, cut = 0, cut_bytes = 0, unexplained = 0;
-    std::vector<std::string> causes;
-  };
   struct Stop {
     std::string reason;
     std::int64_t duration_ms;
@@ -84,7 +89,7 @@ class Tally {
   std::vector<FileRow> files_;
   std::vector<BlindSpotRow> blind_spots_;
   std::vector<BlindSpotRow> news_;
-  std::optional<Loss> loss_;
+  std::optional<LossTally> loss_;
   std::optional<Stop> stop_;
   bool final_coverage_ = false;
   bool final_loss_ = false;
