@@ -8,8 +8,9 @@
 
 #include "records.h"
 
-#define OISP_SITE_SLOTS 8192
 #define OISP_FILE_ENTRIES 512
+#define OISP_FILE_SITES 32 /* slots of one file; file number N has those from (N - 1) * 32 on */
+#define OISP_SITE_SLOTS (OISP_FILE_ENTRIES * OISP_FILE_SITES)
 
 /* The one element of `control`, mapped by the helper. */
 struct oisp_control {
@@ -21,6 +22,10 @@ struct oisp_control {
 	__u32 canary_tgid;
 	__u32 canary_entries;
 	__u32 canary_returns;
+	/* Notes of the helper to its successor. */
+	__u32 uprobe_multi; /* 1: the site programs are of that kind, else perf uprobes */
+	__u32 missing;      /* bit N: hook number N of the loader's list is not there */
+	__u32 reserved[2];
 };
 
 /* Value of `watched` (key: __u32 tgid): what a record's header says about the process. */
@@ -56,9 +61,9 @@ struct oisp_file_entry {
 	__u32 outcome; /* schema::FileReport::Outcome */
 	__s32 error;
 	__u32 alias_of;   /* number of the file with the same inode that carries the probes, or 0 */
-	__u32 first_slot; /* in `site_slots` */
 	__u32 site_count;
-	__u32 links; /* descriptors that the launcher keeps for it */
+	__u32 entry_links; /* descriptors that the launcher keeps for it, by kind */
+	__u32 return_links;
 	__u32 reserved;
 	__u64 added_ns;
 	char family[32];
@@ -66,7 +71,7 @@ struct oisp_file_entry {
 	char name[64];
 };
 
-OISP_STATIC_ASSERT(sizeof(struct oisp_control) == 32, "control layout");
+OISP_STATIC_ASSERT(sizeof(struct oisp_control) == 48, "control layout");
 OISP_STATIC_ASSERT(sizeof(struct oisp_session) == 40, "session layout");
 OISP_STATIC_ASSERT(sizeof(struct oisp_file_entry) == 72 + 256, "file entry layout");
 

@@ -1,0 +1,118 @@
+#include "probe-helper/forwarder.h"
+
+#include <bpf/bpf.h>
+
+#include <algorithm>
+#include <ctime>
+
+#include "probe-helper/limits.h"
+
+namespace oisp {
+namespace {
+
+constexpr std::size_t kCounterValues = sizeof(oisp_counters) / sizeof(std::uint64_t);
+
+std::int64_t read_clock(clockid_t clock) {
+  timespec now{};
+  (void)::clock_gettime(clock, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+}  // namespace
+
+void Forwarder::connect(OwnedFd connection) {
+  channel_.connect(std::move(connection));
+  hello_due_ = true;
+  counters_due_ = drained_due_ = draining_;
+  table_.report_all();
+}
+
+void Forwarder::drain() {
+  draining_ = counters_due_ = drained_due_ = true;
+  drain_until_ = ring_.producer();
+}
+
+Frame Forwarder::hello() const {
+  return encode_hello({.boot_time_offset_ns = read_clock(CLOCK_REALTIME) - read_clock(CLOCK_BOOTTIME),
+                       .uprobes = kernel_.control().uprobe_multi != 0 ? "uprobe_multi" : "perf",
+                       .max_capture = kMaxCapture,
+                       .ring_bytes = ring_.size(),
+                       .adopted = adopted_,
+                       .missing = kernel_.missing()});
+}
+
+Frame Forwarder::counters() const {
+  std::vector<oisp_counters> per_cpu(static_cast<std::size_t>(cpus_));
+  const std::uint32_t zero = 0;
+  std::array<std::uint64_t, kCounterValues> sums{};
+  if (::bpf_map_lookup_elem(kernel_.fd(Kept::counters), &zero, per_cpu.data()) == 0) {
+    for (const oisp_counters& one : per_cpu) {
+      std::array<std::uint64_t, kCounterValues> values;
+      static_assert(sizeof values == sizeof one);
+      std::memcpy(values.data(), &one, sizeof one);
+      std::transform(sums.begin(), sums.end(), values.begin(), sums.begin(), std::plus<>());
+    }
+  }
+  return encode_counters(sums);
+}
+
+void Forwarder::ignore_stream(std::uint32_t tgid, std::uint64_t session) const {
+  const oisp_session_key key{.session = session, .tgid = tgid, .reserved = 0};
+  oisp_session value{};
+  if (::bpf_map_lookup_elem(kernel_.fd(Kept::sessions), &key, &value) != 0) return;
+  value.ignored = 1;
+  (void)::bpf_map_update_elem(kernel_.fd(Kept::sessions), &key, &value, BPF_EXIST);
+}
+
+void Forwarder::answer(const CollectorRequest& request) {
+  switch (request.kind) {
+    case CollectorRequest::Kind::credit:
+      break;  // the channel's own
+    case CollectorRequest::Kind::ignore_stream:
+      return ignore_stream(request.tgid, request.session);
+    case CollectorRequest::Kind::ask_counters:
+      counters_due_ = true;
+      return;
+    case CollectorRequest::Kind::release_file:
+      return table_.release(request.file);
+  }
+}
+
+std::optional<Frame> Forwarder::next_frame() {
+  if (std::exchange(hello_due_, false)) return hello();
+  if (auto report = table_.next_report()) return report;
+  const bool all_sent = !draining_ || ring_.consumer() >= drain_until_;
+  if (all_sent && std::exchange(counters_due_, false)) return counters();
+  if (draining_ && all_sent && std::exchange(drained_due_, false)) return encode_drained();
+  return {};
+}
+
+bool Forwarder::send_records() {
+  const auto records = ring_.records(std::min<std::uint64_t>(kMostSpanBytes, channel_.credit()));
+  if (records.empty()) return false;
+  channel_.send_span(ring_, records);
+  return true;
+}
+
+bool Forwarder::advance() {
+  bool sent = false;
+  while (auto request = channel_.receive()) answer(*request);
+  channel_.flush();
+  while (channel_.is_open() && !channel_.is_busy()) {
+    if (auto frame = next_frame()) {
+      channel_.send_frame(std::move(*frame));
+    } else if (send_records()) {
+      sent = true;
+    } else {
+      break;
+    }
+  }
+  return sent;
+}
+
+bool Forwarder::is_blocked() const {
+  if (!channel_.is_open() || channel_.is_busy()) return true;
+  return !ring_.is_empty() && !ring_.records(kMostSpanBytes).empty();
+}
+
+}  // namespace oisp

@@ -1,0 +1,47 @@
+// Every limit of the probe-helper, with its reason.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace oisp {
+
+// One span: large enough that a burst costs few system calls, small enough that a collector which
+// stops reading is noticed within one.
+inline constexpr std::size_t kMostSpanBytes = 256 * 1024;
+
+// Bytes of plaintext of one call that are captured (probe.capnp says it to the collector).
+inline constexpr std::uint32_t kMaxCapture = 1 << 20;
+
+// Elf-scanners at work at once: the machine is somebody else's.
+inline constexpr std::size_t kMostScans = 4;
+
+// Files on their way from the kernel's ring to a probe; more stay in the ring. The descriptors of
+// all of them are open here, so RLIMIT_NOFILE follows from it.
+inline constexpr std::size_t kMostPendingFiles = 64;
+
+// Records that the opener has and did not answer yet; kept here in case it dies.
+inline constexpr std::size_t kMostAtOpener = 16;
+
+// A scanner that takes longer is given up: its own limits should have ended it before.
+inline constexpr std::uint64_t kScanDeadline_ns = 10'000'000'000;
+
+// Files given by the launcher before the start: libssl files and one program, not a directory tree.
+inline constexpr std::size_t kMostFirstFiles = 64;
+
+// Credit beyond this means nothing more: the ring is smaller.
+inline constexpr std::uint64_t kMostCredit = 1 << 30;
+
+// A drained ring is looked at again after this time, and after so many empty looks the helper
+// sleeps until the kernel wakes it. A wake-up costs the watched program some 20 us, a nap nothing.
+inline constexpr long kNap_ns = 400'000;
+inline constexpr int kEmptyNaps = 6;
+// Sleeping has an end too: what a missed wake-up would cost at most.
+inline constexpr long kSleep_ns = 50'000'000;
+// How often the files' ring is looked at while the collector takes nothing.
+inline constexpr long kBlocked_ns = 5'000'000;
+
+// What the canary child may take before it counts as stuck.
+inline constexpr int kCanaryPatience_ms = 2000;
+
+}  // namespace oisp

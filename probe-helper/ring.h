@@ -1,0 +1,42 @@
+// A BPF ring buffer's memory, mapped: the kernel produces, this process alone consumes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+#include "base/owned-fd.h"
+#include "base/result.h"
+
+namespace oisp {
+
+class Ring {
+ public:
+  // `map` is the descriptor of the ring's map and stays the caller's.
+  static Result<Ring> map(int map);
+  Ring(Ring&& other) noexcept { *this = std::move(other); }
+  Ring& operator=(Ring&& other) noexcept;
+  Ring(const Ring&) = delete;
+  Ring& operator=(const Ring&) = delete;
+  Ring() = default;
+  ~Ring();
+
+  [[nodiscard]] std::uint64_t size() const { return size_; }
+  // Positions count bytes for the ring's life. Records between them may not be committed yet.
+  [[nodiscard]] std::uint64_t consumer() const;
+  [[nodiscard]] std::uint64_t producer() const;
+  [[nodiscard]] bool is_empty() const { return consumer() == producer(); }
+  // Whole records from the consumer position on, at most `most` bytes; contiguous, since the kernel
+  // maps the ring twice in a row. Valid until consume().
+  [[nodiscard]] std::span<const std::byte> records(std::size_t most) const;
+  void consume(std::size_t bytes);
+
+ private:
+  void* consumer_page_ = nullptr;
+  void* producer_pages_ = nullptr;
+  std::size_t page_ = 0;
+  std::size_t size_ = 0;
+};
+
+}  // namespace oisp
