@@ -53,7 +53,9 @@ typedef _Bool bool;
 #define MAP_PRIVATE 0x02
 #define MAP_TYPE 0x0f
 #define MAP_ANONYMOUS 0x20
+#define MAP_DENYWRITE 0x800
 #define PROT_WRITE 0x2
+#define PROT_EXEC 0x4
 #define VM_EXEC 0x4
 
 /* What a uprobe program gets, and what bpf_task_pt_regs() points to: the architecture's ABI. */

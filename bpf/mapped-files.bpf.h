@@ -35,6 +35,7 @@ struct mapping {
 	__u64 address;
 	__u64 size;
 	__u32 source;
+	__u32 may_hold; /* it looks like code, so it is worth a stop */
 };
 
 static __always_inline void announce_file(const struct mapping *mapping, struct task_struct *task,
@@ -61,7 +62,7 @@ static __always_inline void announce_file(const struct mapping *mapping, struct 
 	record->address = mapping->address;
 	record->size = mapping->size;
 	record->source = mapping->source;
-	record->held = foreign ? 0 : hold_current(task);
+	record->held = mapping->may_hold && hold_current(task);
 	submit(record);
 }
 
@@ -99,7 +100,7 @@ static __always_inline void emit_mapped(const struct mapping *mapping, struct fi
 /* The file that an exec made the process's program. */
 static __always_inline void announce_program(struct task_struct *task, const struct oisp_identity *identity)
 {
-	struct mapping mapping = { .source = OISP_FILE_FROM_EXEC };
+	struct mapping mapping = { .source = OISP_FILE_FROM_EXEC, .may_hold = 1 };
 
 	file_key(BPF_CORE_READ(task, mm, exe_file), &mapping.file);
 	announce_file(&mapping, task, identity, 0);
@@ -144,6 +145,8 @@ int BPF_PROG(on_mapping, unsigned long address, struct vm_unmapped_area_info *in
 	if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFREG)
 		return 0;
 	file_key(file, &mapping.file);
+	/* glibc's loader says MAP_DENYWRITE; musl's says nothing, so its libraries are not waited for. */
+	mapping.may_hold = (flags & MAP_DENYWRITE) || (call_argument_3(regs) & PROT_EXEC);
 	mapping.address = address;
 	mapping.size = (call_argument_2(regs) + 4095) & ~4095ull;
 	emit_mapped(&mapping, file, task, identity, 0);

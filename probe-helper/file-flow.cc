@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstring>
 #include <ctime>
+#include <utility>
 
 #include "base/log.h"
 #include "probe-helper/limits.h"
@@ -193,13 +194,16 @@ void FileFlow::tell_held() {
   std::size_t steps = 0;
   for (const std::uint32_t* last = nullptr;
        ::bpf_map_get_next_key(kernel_.fd(Kept::held), last, &tgid) == 0 && steps < 1024; last = &tgid, ++steps) {
-    if (held_.insert(tgid).second) store_.request_hold(tgid);
+    std::uint64_t since_ns = 0;
+    if (::bpf_map_lookup_elem(kernel_.fd(Kept::held), &tgid, &since_ns) != 0) continue;
+    std::uint64_t& told_ns = held_[tgid];
+    if (std::exchange(told_ns, since_ns) != since_ns) store_.request_hold(tgid);
   }
 }
 
 void FileFlow::release_all_held() {
   tell_held();
-  for (const std::uint32_t tgid : std::set(held_)) finished(tgid);
+  while (!held_.empty()) finished(held_.begin()->first);
 }
 
 void FileFlow::add_polled(std::vector<pollfd>& polled) const {

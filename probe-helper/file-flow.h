@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <deque>
 #include <map>
-#include <set>
 #include <vector>
 
 #include "probe-helper/file-table.h"
@@ -65,7 +64,7 @@ class FileFlow {
   std::vector<Scan> scans_;
   std::size_t wanted_ = 0;             // scanners asked for and not here yet
   std::uint64_t wanted_since_ns_ = 0;  // when the last was asked for or came
-  std::set<std::uint32_t> held_;       // told to the launcher
+  std::map<std::uint32_t, std::uint64_t> held_;  // told to the launcher: by tgid, when it was stopped
 };
 
 }  // namespace oisp
