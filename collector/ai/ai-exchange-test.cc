@@ -367,13 +367,38 @@ TEST_CASE("bodies that are not whole give what is known") {
 
 TEST_CASE("a large conversation is read in one go") {
   std::string body = R"({"model":"m","messages":[)";
-  for (int i = 0; i < 25'000; ++i) {
+  for (int i = 0; i < 30'000; ++i) {
     body += R"({"role":"user","content":"x"},)";
   }
   body.back() = ']';
   const std::string text = ai_transcript(openai(body + "}", kJson, "{}"), std::string::npos, 0);
-  CHECK(has(text, "\"messages_count\":25000"));
+  CHECK(has(text, "\"messages_count\":30000"));
   CHECK(has(text, "request: !body_too_large"));
+}
+
+TEST_CASE("whatever a stranger sends, the events fit a frame") {
+  const auto filled = [](std::string_view begin, std::string_view repeated, std::string_view end) {
+    std::string body(begin);
+    while (body.size() < std::size_t{7} << 20) {
+      body += repeated;
+    }
+    body.pop_back();
+    return body.append(end);
+  };
+  const std::string many_parts = filled(R"({"messages":[{"content":[)", "{},", "]}]}");
+  const std::string many_calls = filled(R"({"messages":[{"role":"assistant","tool_calls":[)", "{},", "]}]}");
+  const std::string long_part = filled(R"({"messages":[{"content":[{"type":"text","text":")", "words", "\"}]}]}");
+  const std::string blocks = filled(R"({"content":[)", R"({"type":"tool_use","input":{}},)", "]}");
+  const std::string input = filled(R"({"content":[{"type":"tool_use","input":[)", "1,", "]}]}");
+  for (const std::string& request : {many_parts, many_calls, long_part}) {
+    for (const std::string& response : {blocks, input}) {
+      for (const AiCase& one : {openai(request, kJson, response), anthropic(request, kJson, response)}) {
+        const std::string text = ai_transcript(one, std::string::npos, 0);
+        CHECK(test::largest_event() < std::size_t{15} << 20);
+        CHECK(has(text, "!body_too_large"));
+      }
+    }
+  }
 }
 
 TEST_CASE("time to the first token and latency come from the calls") {

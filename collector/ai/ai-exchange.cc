@@ -145,7 +145,7 @@ class DecodedExchange final : public AiExchange, private SseListener {
   ai::Response response_;
   MissingSet request_missing_;
   MissingSet response_missing_;
-  JsonReader answer_;  // reads the answer
+  JsonReader answer_{ai::kMostText / 2};  // reads the answer, whose tool calls are kept twice
   SseParser sse_;
   ExchangeTimes times_;
   bool has_response_ = false;

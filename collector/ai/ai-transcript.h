@@ -2,7 +2,9 @@
 #pragma once
 
 #include <capnp/message.h>
+#include <capnp/serialize.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
@@ -36,12 +38,19 @@ inline std::string chunk(const std::string& bytes) {
   return size + "\r\n" + bytes + "\r\n";
 }
 
+// In bytes, of those that this program has made.
+inline std::size_t& largest_event() {
+  static std::size_t bytes = 0;
+  return bytes;
+}
+
 // An event's data as the JSON exporter writes it.
 template <typename Fill>
 std::string event_of(Fill&& fill) {
   capnp::MallocMessageBuilder message;
   auto event = message.initRoot<schema::Event>();
   fill(event.initData());
+  largest_event() = std::max(largest_event(), capnp::computeSerializedSizeInWords(message) * sizeof(capnp::word));
   const std::string line = render_event_json(event.asReader());
   return line.substr(line.find("\"data\":")) + "\n";
 }

@@ -32,10 +32,10 @@ struct InnerContent {
 void read_source(JsonReader& reader, JsonObject& source, ContentPart& part) {
   std::string type;
   JsonValue field;
-  if (source.find_field_unordered("type").get(field) == simdjson::SUCCESS) {
+  if (reader.find(source, "type", field)) {
     (void)reader.read_text(field, type);
   }
-  (void)source.reset();
+  (void)reader.restart(source);
   reader.each_field(source, [&](std::string_view key, JsonValue value) {
     if (key == "media_type") {
       (void)reader.read_text(value, part.media_type);
@@ -79,7 +79,7 @@ void read_block_field(JsonReader& reader, std::string_view key, JsonValue field,
     read_inner(reader, field, block.inner);
   } else if (key == "source") {
     JsonObject source;
-    if (field.get_object().get(source) == simdjson::SUCCESS) {
+    if (reader.enter(field, source)) {
       read_source(reader, source, part);
     }
   }
@@ -110,7 +110,7 @@ void read_inner(JsonReader& reader, JsonValue value, InnerContent& inner) {
         (void)reader.read_text(field, part.type);
       } else if (key == "text") {
         (void)reader.read_text(field, part.text);
-      } else if (key == "source" && field.get_object().get(source) == simdjson::SUCCESS) {
+      } else if (key == "source" && reader.enter(field, source)) {
         read_source(reader, source, part);
       }
     });
@@ -213,8 +213,7 @@ Message AnthropicMessagesDecoder::read_message(JsonReader& reader, JsonValue val
   Message message;
   std::vector<ToolResult> found;
   const auto take_block = [&](JsonValue element) {
-    if (message.parts.size() >= kMostParts) {
-      reader.add_missing(Missing::body_too_large);
+    if (!reader.afford_item()) {
       return;
     }
     Block block = read_block(reader, element);
@@ -262,11 +261,9 @@ void AnthropicMessagesDecoder::read_messages(JsonReader& reader, JsonValue value
   ToolResults results(request);
   request.has_messages = reader.each_element(value, [&](JsonValue element) {
     ++request.messages_count;
-    if (request.messages.size() >= kMostMessages) {
-      reader.add_missing(Missing::body_too_large);
-      return;
+    if (reader.afford_item()) {
+      request.messages.push_back(read_message(reader, element, request, results));
     }
-    request.messages.push_back(read_message(reader, element, request, results));
   });
   results.finish();
 }
@@ -286,7 +283,7 @@ void AnthropicMessagesDecoder::read_request(JsonReader& reader, JsonObject& body
     } else if (key == "tools") {
       request.has_tools = reader.each_element(field, [&](JsonValue element) {
         ++request.tools_count;
-        if (request.tools.size() < kMostTools) {
+        if (reader.afford_item()) {
           request.tools.push_back(read_tool(reader, element));
         }
       });
@@ -323,10 +320,8 @@ void AnthropicMessagesDecoder::read_response(JsonReader& reader, JsonObject& bod
       read_error(reader, field, response.error);
     } else if (key == "content") {
       has_content = reader.each_element(field, [&](JsonValue element) {
-        if (parts.size() < kMostParts) {
+        if (reader.afford_item()) {
           parts.push_back(read_block(reader, element).part);
-        } else {
-          reader.add_missing(Missing::body_too_large);
         }
       });
     }
@@ -341,8 +336,7 @@ StreamStep AnthropicMessagesDecoder::on_event(JsonReader& reader, std::string_vi
   auto event = reader.open_event(data);
   JsonValue type_field;
   std::string_view type;
-  if (!event.has_value() || event->find_field_unordered("type").get(type_field) != simdjson::SUCCESS ||
-      type_field.get_string().get(type) != simdjson::SUCCESS) {
+  if (!event.has_value() || !reader.find(*event, "type", type_field) || !reader.view_text(type_field, type)) {
     reader.add_missing(Missing::malformed);
     return step;
   }
@@ -358,7 +352,7 @@ StreamStep AnthropicMessagesDecoder::on_event(JsonReader& reader, std::string_vi
     step.end = true;
   } else if (type == "error") {
     JsonValue error;
-    if (event->find_field_unordered("error").get(error) == simdjson::SUCCESS) {
+    if (reader.find(*event, "error", error)) {
       read_error(reader, error, streamed_.error);
     }
   }
@@ -368,7 +362,7 @@ StreamStep AnthropicMessagesDecoder::on_event(JsonReader& reader, std::string_vi
 void AnthropicMessagesDecoder::on_message_start(JsonReader& reader, JsonObject& event) {
   started_ = true;
   JsonValue message;
-  if (event.find_field_unordered("message").get(message) != simdjson::SUCCESS) {
+  if (!reader.find(event, "message", message)) {
     return;
   }
   reader.each_field(message, [&](std::string_view key, JsonValue field) {
@@ -385,7 +379,7 @@ void AnthropicMessagesDecoder::on_message_start(JsonReader& reader, JsonObject& 
 }
 
 void AnthropicMessagesDecoder::on_message_delta(JsonReader& reader, JsonObject& event) {
-  (void)event.reset();  // its type was looked up before
+  (void)reader.restart(event);  // its type was looked up before
   reader.each_field(event, [&](std::string_view key, JsonValue field) {
     if (key == "usage") {
       read_usage(reader, field, streamed_);
@@ -402,7 +396,7 @@ void AnthropicMessagesDecoder::on_message_delta(JsonReader& reader, JsonObject& 
 BlockDeltas* AnthropicMessagesDecoder::find_block(JsonReader& reader, JsonObject& event) {
   std::int64_t index = 0;
   JsonValue field;
-  if (event.find_field_unordered("index").get(field) == simdjson::SUCCESS) {
+  if (reader.find(event, "index", field)) {
     reader.read_index(field, index);
   }
   const auto found =
@@ -410,7 +404,7 @@ BlockDeltas* AnthropicMessagesDecoder::find_block(JsonReader& reader, JsonObject
   if (found != blocks_.rend()) {
     return &*found;
   }
-  if (blocks_.size() >= kMostToolCalls) {
+  if (blocks_.size() >= kMostBlocks) {
     reader.add_missing(Missing::body_too_large);
     return nullptr;
   }
@@ -421,7 +415,7 @@ BlockDeltas* AnthropicMessagesDecoder::find_block(JsonReader& reader, JsonObject
 void AnthropicMessagesDecoder::on_block_start(JsonReader& reader, JsonObject& event, StreamStep& step) {
   BlockDeltas* const block = find_block(reader, event);
   JsonValue start;
-  if (block == nullptr || event.find_field_unordered("content_block").get(start) != simdjson::SUCCESS) {
+  if (block == nullptr || !reader.find(event, "content_block", start)) {
     return;
   }
   block->part = read_block(reader, start).part;
@@ -432,7 +426,7 @@ void AnthropicMessagesDecoder::on_block_start(JsonReader& reader, JsonObject& ev
 void AnthropicMessagesDecoder::on_block_delta(JsonReader& reader, JsonObject& event, StreamStep& step) {
   BlockDeltas* const block = find_block(reader, event);
   JsonValue delta;
-  if (block == nullptr || event.find_field_unordered("delta").get(delta) != simdjson::SUCCESS) {
+  if (block == nullptr || !reader.find(event, "delta", delta)) {
     return;
   }
   reader.each_field(delta, [&](std::string_view key, JsonValue field) {

@@ -37,7 +37,7 @@ void append_line(JsonReader& reader, std::optional<std::string>& text, std::stri
 
 void read_url(JsonReader& reader, JsonValue value, ContentPart& part) {
   std::string_view url;
-  if (!JsonReader::is_string(value) || value.get_string().get(url) != simdjson::SUCCESS) {
+  if (!JsonReader::is_string(value) || !reader.view_text(value, url)) {
     return;
   }
   constexpr std::string_view kData = "data:";
@@ -54,7 +54,7 @@ void read_url(JsonReader& reader, JsonValue value, ContentPart& part) {
 }
 
 void ToolResults::on_call(const std::string& id, const std::string& name) {
-  if (!id.empty() && calls_.size() < kMostParts) {
+  if (!id.empty()) {
     calls_.emplace_back(id, name);
   }
 }

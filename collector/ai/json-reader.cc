@@ -26,7 +26,7 @@ std::optional<JsonObject> JsonReader::iterate(std::string_view text) {
 
 std::optional<JsonObject> JsonReader::open_again() {
   JsonObject object;
-  if (document_.is_alive()) {
+  if (alive()) {
     document_.rewind();
   } else if (parser_.iterate(text_.data(), text_.size(), text_.capacity()).get(document_) != simdjson::SUCCESS) {
     return std::nullopt;  // an error ended it, and it ended here before
@@ -57,6 +57,16 @@ std::optional<JsonObject> JsonReader::open_event(std::string_view text) {
   return object;
 }
 
+bool JsonReader::find(JsonObject& object, std::string_view key, JsonValue& value) {
+  return alive() && object.find_field_unordered(key).get(value) == simdjson::SUCCESS;
+}
+
+bool JsonReader::enter(JsonValue value, JsonObject& object) {
+  return alive() && value.get_object().get(object) == simdjson::SUCCESS;
+}
+
+bool JsonReader::restart(JsonObject& object) { return alive() && object.reset().error() == simdjson::SUCCESS; }
+
 bool JsonReader::is_string(JsonValue value) {
   const std::string_view token = value.raw_json_token();
   return !token.empty() && token.front() == '"';
@@ -73,6 +83,15 @@ bool JsonReader::afford(std::size_t bytes) {
   return true;
 }
 
+bool JsonReader::afford_item() {
+  if (items_left_ == 0) {
+    missing_.add(Missing::body_too_large);
+    return false;
+  }
+  --items_left_;
+  return true;
+}
+
 bool JsonReader::append_text(JsonValue value, std::string& out) {
   if (!is_string(value)) {
     return false;
@@ -82,12 +101,16 @@ bool JsonReader::append_text(JsonValue value, std::string& out) {
     return true;
   }
   std::string_view text;
-  if (value.get_string().get(text) == simdjson::SUCCESS) {
+  if (view_text(value, text)) {
     out.append(text);
   } else {
     append_unescaped(out, content);  // lone surrogates
   }
   return true;
+}
+
+bool JsonReader::view_text(JsonValue value, std::string_view& out) {
+  return alive() && value.get_string().get(out) == simdjson::SUCCESS;
 }
 
 bool JsonReader::read_text(JsonValue value, std::string& out) {
@@ -126,7 +149,7 @@ void JsonReader::read_raw(JsonValue value, std::string& out) {
     return;
   }
   // On demand, nobody has looked inside: it is passed on as JSON only if it is.
-  if (simdjson::to_json_string(value).get(raw) != simdjson::SUCCESS || !is_json(raw)) {
+  if (!alive() || simdjson::to_json_string(value).get(raw) != simdjson::SUCCESS || !is_json(raw)) {
     missing_.add(Missing::malformed);
     return;
   }
@@ -137,14 +160,14 @@ void JsonReader::read_raw(JsonValue value, std::string& out) {
 
 void JsonReader::read_bool(JsonValue value, std::optional<bool>& out) {
   bool read = false;
-  if (value.get_bool().get(read) == simdjson::SUCCESS) {
+  if (alive() && value.get_bool().get(read) == simdjson::SUCCESS) {
     out = read;
   }
 }
 
 void JsonReader::read_index(JsonValue value, std::int64_t& out) {
   std::int64_t read = 0;
-  if (value.get_int64().get(read) == simdjson::SUCCESS) {
+  if (alive() && value.get_int64().get(read) == simdjson::SUCCESS) {
     out = read;
   }
 }

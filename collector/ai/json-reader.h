@@ -36,16 +36,29 @@ class JsonReader {
   // Of text that is followed by kSsePadding readable bytes and stays where it is; malformed: nothing.
   std::optional<JsonObject> open_event(std::string_view text);
 
+  // An error ends a document, and simdjson 3.0 must not be asked anything more of it then. So decoders ask
+  // through these functions only.
+
+  // The field of that name, wherever it stands.
+  bool find(JsonObject& object, std::string_view key, JsonValue& value);
+  // The object that a value is.
+  bool enter(JsonValue value, JsonObject& object);
+  // From the first field again.
+  bool restart(JsonObject& object);
+
   // Visits (key, value) of an object; nothing where the value is none.
   template <typename Visit>
   void each_field(JsonValue value, Visit&& visit) {
     JsonObject object;
-    if (value.get_object().get(object) == simdjson::SUCCESS) {
+    if (enter(value, object)) {
       each_field(object, visit);
     }
   }
   template <typename Visit>
   void each_field(JsonObject& object, Visit&& visit) {
+    if (!alive()) {
+      return;
+    }
     for (auto result : object) {
       simdjson::ondemand::field field;
       if (std::move(result).get(field) != simdjson::SUCCESS) {
@@ -62,7 +75,7 @@ class JsonReader {
   template <typename Visit>
   bool each_element(JsonValue value, Visit&& visit) {
     simdjson::ondemand::array array;
-    if (value.get_array().get(array) != simdjson::SUCCESS) {
+    if (!alive() || value.get_array().get(array) != simdjson::SUCCESS) {
       return false;
     }
     for (auto result : array) {
@@ -76,6 +89,7 @@ class JsonReader {
     return true;
   }
 
+  // Only a look: these may always be asked.
   [[nodiscard]] static bool is_string(JsonValue value);
   [[nodiscard]] static bool is_null(JsonValue value);
 
@@ -84,6 +98,8 @@ class JsonReader {
   // The same, instead of what `out` holds.
   bool read_text(JsonValue value, std::string& out);
   bool read_text(JsonValue value, std::optional<std::string>& out);
+  // The same without a copy; valid until the document is closed.
+  bool view_text(JsonValue value, std::string_view& out);
   // How long a string is, as it stands there.
   static std::size_t text_size(JsonValue value);
   // What stands between a string's quotes, as sent, added to `out`. False where the value is no string.
@@ -95,14 +111,18 @@ class JsonReader {
 
   // Whether so many bytes of text may still be kept; if so, they are counted.
   bool afford(std::size_t bytes);
+  // The same for an element of a list.
+  bool afford_item();
 
  private:
   std::optional<JsonObject> iterate(std::string_view text);
+  bool alive() { return document_.is_alive(); }
 
   simdjson::ondemand::parser parser_;
   simdjson::ondemand::document document_;
   std::string text_;
   std::size_t text_left_;
+  std::size_t items_left_ = kMostItems;
   MissingSet missing_;
 };
 

@@ -13,11 +13,12 @@ inline constexpr std::size_t kMostText = std::size_t{10} << 20;
 inline constexpr std::size_t kMostErrorText = std::size_t{16} << 10;
 // One event of a streamed answer. Providers send a token, or a tool's whole arguments.
 inline constexpr std::size_t kMostSseEvent = std::size_t{1} << 20;
-// Far beyond the longest conversations, and little enough to fit the frame beside the text.
-inline constexpr std::size_t kMostMessages = 20'000;
-inline constexpr std::size_t kMostParts = 20'000;
-inline constexpr std::size_t kMostTools = 4'000;
+// Messages, parts, tools and calls together: far beyond the longest conversations, and little enough to
+// fit the frame beside the text.
+inline constexpr std::size_t kMostItems = 25'000;
+// Of one answer. They are looked for by index.
 inline constexpr std::size_t kMostToolCalls = 1'024;
+inline constexpr std::size_t kMostBlocks = 4'096;
 // OpenAI allows n up to 128.
 inline constexpr std::size_t kMostChoices = 128;
 // Deeper JSON is not passed on as JSON: readers further on have limits of their own.

@@ -97,8 +97,7 @@ ContentPart read_part(JsonReader& reader, JsonValue value) {
 void read_content(JsonReader& reader, JsonValue value, Message& message, std::int32_t& images) {
   if (!reader.read_text(value, message.content)) {
     (void)reader.each_element(value, [&](JsonValue element) {
-      if (message.parts.size() >= kMostParts) {
-        reader.add_missing(Missing::body_too_large);
+      if (!reader.afford_item()) {
         return;
       }
       ContentPart part = read_part(reader, element);
@@ -132,7 +131,7 @@ Message read_message(JsonReader& reader, JsonValue value, std::int32_t& images, 
       (void)reader.read_text(field, thinking);
     } else if (key == "tool_calls") {
       (void)reader.each_element(field, [&](JsonValue element) {
-        if (message.tool_calls.size() < kMostToolCalls) {
+        if (reader.afford_item()) {
           message.tool_calls.push_back(read_tool_call(reader, element));
         }
       });
@@ -284,8 +283,7 @@ void OpenAiChatDecoder::read_messages(JsonReader& reader, JsonValue value, Reque
   std::optional<std::string> thinking;
   request.has_messages = reader.each_element(value, [&](JsonValue element) {
     ++request.messages_count;
-    if (request.messages.size() >= kMostMessages) {
-      reader.add_missing(Missing::body_too_large);
+    if (!reader.afford_item()) {
       return;
     }
     const Message& message =
@@ -327,7 +325,7 @@ void OpenAiChatDecoder::read_request(JsonReader& reader, JsonObject& body, Reque
     } else if (key == "tools" || key == "functions") {
       request.has_tools = reader.each_element(field, [&](JsonValue element) {
         ++request.tools_count;
-        if (request.tools.size() < kMostTools) {
+        if (reader.afford_item()) {
           Tool tool = read_tool(reader, element);
           tool.type = key == "functions" ? "function" : tool.type;
           request.tools.push_back(std::move(tool));
@@ -393,7 +391,7 @@ StreamStep OpenAiChatDecoder::on_event(JsonReader& reader, std::string_view data
     if (key == "choices") {
       (void)reader.each_element(field, [&](JsonValue element) {
         JsonObject choice;
-        if (element.get_object().get(choice) == simdjson::SUCCESS) {
+        if (reader.enter(element, choice)) {
           on_choice(reader, choice, step);
         }
       });
@@ -407,7 +405,7 @@ StreamStep OpenAiChatDecoder::on_event(JsonReader& reader, std::string_view data
 void OpenAiChatDecoder::on_choice(JsonReader& reader, JsonObject& choice, StreamStep& step) {
   std::int64_t index = 0;
   JsonValue field;
-  if (choice.find_field_unordered("index").get(field) == simdjson::SUCCESS) {
+  if (reader.find(choice, "index", field)) {
     reader.read_index(field, index);
   }
   ChoiceDeltas* const deltas =
@@ -417,10 +415,10 @@ void OpenAiChatDecoder::on_choice(JsonReader& reader, JsonObject& choice, Stream
     return;
   }
   deltas->choice.index = static_cast<std::int32_t>(index);
-  if (choice.find_field_unordered("delta").get(field) == simdjson::SUCCESS) {
+  if (reader.find(choice, "delta", field)) {
     on_delta(reader, field, *deltas, step);
   }
-  if (choice.find_field_unordered("finish_reason").get(field) == simdjson::SUCCESS) {
+  if (reader.find(choice, "finish_reason", field)) {
     (void)reader.read_text(field, deltas->choice.finish_reason);
   }
 }
@@ -451,7 +449,7 @@ void OpenAiChatDecoder::on_delta(JsonReader& reader, JsonValue value, ChoiceDelt
     } else if (key == "tool_calls") {
       (void)reader.each_element(field, [&](JsonValue element) {
         JsonObject delta;
-        if (element.get_object().get(delta) == simdjson::SUCCESS) {
+        if (reader.enter(element, delta)) {
           step.token = true;
           on_tool_delta(reader, delta, deltas);
         }
@@ -463,16 +461,16 @@ void OpenAiChatDecoder::on_delta(JsonReader& reader, JsonValue value, ChoiceDelt
 void OpenAiChatDecoder::on_tool_delta(JsonReader& reader, JsonObject& delta, ChoiceDeltas& deltas) {
   std::int64_t index = deltas.tools.empty() ? 0 : deltas.tools.back().index;
   JsonValue field;
-  if (delta.find_field_unordered("index").get(field) == simdjson::SUCCESS) {
+  if (reader.find(delta, "index", field)) {
     reader.read_index(field, index);
   }
   std::string id;
-  if (delta.find_field_unordered("id").get(field) == simdjson::SUCCESS) {
+  if (reader.find(delta, "id", field)) {
     (void)reader.read_text(field, id);
   }
   ToolDeltas* const tool =
       find_or_add(deltas.tools, kMostToolCalls, [&](const ToolDeltas& one) { return one.index == index; });
-  if (tool == nullptr) {
+  if (tool == nullptr || (tool->call.id.empty() && tool->call.name.empty() && !reader.afford_item())) {
     reader.add_missing(Missing::body_too_large);
     return;
   }
@@ -480,10 +478,10 @@ void OpenAiChatDecoder::on_tool_delta(JsonReader& reader, JsonObject& delta, Cho
   if (!id.empty()) {
     tool->call.id = std::move(id);
   }
-  if (delta.find_field_unordered("type").get(field) == simdjson::SUCCESS) {
+  if (reader.find(delta, "type", field)) {
     (void)reader.read_text(field, tool->call.type);
   }
-  if (delta.find_field_unordered("function").get(field) != simdjson::SUCCESS) {
+  if (!reader.find(delta, "function", field)) {
     return;
   }
   reader.each_field(field, [&](std::string_view key, JsonValue part) {
