@@ -1,0 +1,554 @@
+// A whole run of the collector, with its launcher, helper and exporter played here: records in, events out.
+#include <capnp/message.h>
+#include <capnp/serialize.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/event-loop/timer.h"
+#include "collector/frame.h"
+#include "collector/session.h"
+#include "collector/test-records.h"
+#include "event.capnp.h"
+#include "export.capnp.h"
+#include "ipc-schema/event-json.h"
+#include "probe.capnp.h"
+#include "tests/catch.h"
+
+using namespace oisp;
+using oisp::test::kSecond;
+using oisp::test::SpanMaker;
+using oisp::test::Who;
+
+namespace {
+
+// The other end of a byte stream that carries Cap'n Proto frames.
+class Peer : public ByteStream::Listener {
+ public:
+  using Take = std::function<void(capnp::FlatArrayMessageReader&)>;
+
+  Peer(Loop& loop, OwnedFd fd, Take take)
+      : take_(std::move(take)), stream_(ByteStream::make(loop, std::move(fd), *this).value()) {}
+
+  void send(capnp::MessageBuilder& message) { stream_->write(frame_of(message)); }
+  bool ended = false;
+
+ private:
+  std::span<std::byte> read_space() override {
+    buffer_.resize(filled_ + 65536);
+    return std::span(buffer_).subspan(filled_);
+  }
+  bool on_bytes(std::size_t bytes) override {
+    filled_ += bytes;
+    while (filled_ >= 8) {
+      const auto words = kj::arrayPtr(reinterpret_cast<const capnp::word*>(buffer_.data()), filled_ / 8);
+      const std::size_t size = capnp::expectedSizeInWordsFromPrefix(words);
+      if (size > words.size()) return true;
+      capnp::FlatArrayMessageReader reader(words.slice(0, size));
+      take_(reader);
+      buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(size * 8));
+      filled_ -= size * 8;
+    }
+    return true;
+  }
+  void on_end() override {
+    ended = true;
+    stream_.reset();
+  }
+
+  Take take_;
+  std::vector<std::byte> buffer_;
+  std::size_t filled_ = 0;
+  std::unique_ptr<ByteStream> stream_;
+};
+
+struct Event {
+  std::string json;
+  std::string type;
+  std::uint64_t sequence = 0;
+};
+
+class Run {
+ public:
+  explicit Run(std::vector<std::pair<std::string, std::string>> config = {}) {
+    auto orders = make_order_pair().value();
+    launcher_ = std::move(orders.a);
+    REQUIRE(::fcntl(launcher_.get(), F_SETFL, O_NONBLOCK) == 0);
+    REQUIRE(session.listen(std::move(orders.b)).ok());
+    config.emplace_back("scope", "claude[4121] as ana, and its descendants");
+    for (const auto& [key, value] : config) {
+      Order order{.kind = OrderKind::config};
+      order.set_name(key);
+      order.set_text(value);
+      REQUIRE(send_order(launcher_.get(), order).ok());
+    }
+  }
+
+  void connect_exporter(std::uint64_t kept = 0) {
+    auto pair = make_stream_pair(0).value();
+    Order order{.kind = OrderKind::sink, .detail = static_cast<std::int32_t>(SinkKind::jsonl)};
+    order.set_name("jsonl");
+    REQUIRE(send_order(launcher_.get(), order, pair.a.get()).ok());
+    exporter = std::make_unique<Peer>(*loop, std::move(pair.b), [this](auto& reader) { on_export(reader); });
+    kept_ = kept;
+  }
+
+  void connect_helper(bool adopted = false, std::vector<std::string> missing = {}) {
+    auto pair = make_stream_pair(0).value();
+    REQUIRE(send_order(launcher_.get(), {.kind = OrderKind::helper}, pair.a.get()).ok());
+    helper = std::make_unique<Peer>(*loop, std::move(pair.b), [this](auto& reader) {
+      const auto message = reader.template getRoot<schema::ToHelper>();
+      if (message.isCredit()) credit += message.getCredit();
+    });
+    capnp::MallocMessageBuilder message;
+    auto hello = message.initRoot<schema::FromHelper>().initHello();
+    hello.setBootTimeOffsetNs(1'767'434'400 * static_cast<std::int64_t>(kSecond));
+    hello.setUprobes("uprobe_multi");
+    hello.setAdopted(adopted);
+    auto list = hello.initMissing(static_cast<unsigned>(missing.size()));
+    for (unsigned i = 0; i < missing.size(); ++i) list.set(i, missing[i]);
+    helper->send(message);
+  }
+
+  void leave() { launcher_.reset(); }
+  void begin() { REQUIRE(send_order(launcher_.get(), {.kind = OrderKind::begin}).ok()); }
+
+  void send_records() {
+    capnp::MallocMessageBuilder message;
+    auto group = message.initRoot<schema::FromHelper>().initRecords();
+    group.setPosition(position);
+    group.adoptSpan(message.getOrphanage().referenceExternalData(
+        capnp::Data::Reader(reinterpret_cast<const kj::byte*>(records.span().data()), records.span().size())));
+    helper->send(message);
+    position += records.span().size();
+    records.clear();
+  }
+
+  void send_file(oisp_file_key key, schema::FileReport::Outcome outcome, const char* family, const char* name) {
+    capnp::MallocMessageBuilder message;
+    auto file = message.initRoot<schema::FromHelper>().initFile();
+    file.setDevice(key.device);
+    file.setInode(key.inode);
+    file.setOutcome(outcome);
+    file.setFamily(family);
+    file.setName(name);
+    file.setSites(12);
+    helper->send(message);
+  }
+
+  void finish(std::uint64_t wait_status = 0) {
+    REQUIRE(send_order(launcher_.get(), {.kind = OrderKind::finish, .detail = 0, .value = wait_status}).ok());
+    capnp::MallocMessageBuilder counters;
+    auto values = counters.initRoot<schema::FromHelper>().initCounters().initValues(sizeof(oisp_counters) / 8);
+    for (unsigned family = 0; family < OISP_FAMILY_COUNT; ++family) {
+      values.set(family, records.sequence[family]);
+      values.set(2 * OISP_FAMILY_COUNT + family, dropped[family]);
+    }
+    helper->send(counters);
+    capnp::MallocMessageBuilder drained;
+    drained.initRoot<schema::FromHelper>().setDrained();
+    helper->send(drained);
+    run_until([this] { return session.done(); });
+    REQUIRE(session.done());
+    run_until([this] { return finished; });
+  }
+
+  void run_until(const std::function<bool()>& enough) {
+    int turns = 10000;
+    Timer timer(*loop, [&] {
+      if (enough() || --turns == 0) loop->stop();
+    });
+    timer.start(0, 1);
+    while (!enough() && turns > 0) loop->run();
+  }
+
+  // Events of a type, as JSON.
+  std::vector<std::string> of(std::string_view type) const {
+    std::vector<std::string> found;
+    for (const Event& event : events) {
+      if (event.type == type) found.push_back(event.json);
+    }
+    return found;
+  }
+  std::string only(std::string_view type) const {
+    const auto found = of(type);
+    CAPTURE(type);
+    REQUIRE(found.size() == 1);
+    return found[0];
+  }
+  std::optional<Order> answer() {
+    auto received = receive_order(launcher_.get());
+    if (!received.ok() || !*received) return {};
+    return (*received)->order;
+  }
+
+  std::unique_ptr<Loop> loop = Loop::make().value();
+  HostFacts host{.hostname = "n1",
+                 .device_id = "0f",
+                 .os_version = "Debian GNU/Linux 12 (bookworm)",
+                 .arch = "x86_64",
+                 .kernel_version = "6.1.0",
+                 .boot_id = "b-1",
+                 .users = {{1000, "ana"}}};
+  Redactor redactor;
+  std::unique_ptr<Peer> helper;
+  std::unique_ptr<Peer> exporter;
+  SpanMaker records;
+  std::uint64_t position = 0;
+  std::uint64_t dropped[OISP_FAMILY_COUNT] = {};
+  std::uint64_t credit = 0;
+  std::vector<Event> events;
+  bool finished = false;
+  Session session{*loop, host, redactor};
+
+ private:
+  void on_export(capnp::FlatArrayMessageReader& reader) {
+    const auto message = reader.getRoot<schema::ToExporter>();
+    capnp::MallocMessageBuilder answer;
+    if (message.isHello()) {
+      auto hello = answer.initRoot<schema::FromExporter>().initHello();
+      hello.setKept(kept_);
+      hello.setHasKept(kept_ != 0);
+      exporter->send(answer);
+    }
+    if (message.isFinish()) finished = true;
+    if (!message.isBatch()) return;
+    std::uint64_t sequence = message.getBatch().getFirstSequence();
+    for (const auto data : message.getBatch().getEvents()) {
+      capnp::FlatArrayMessageReader event_reader(
+          kj::arrayPtr(reinterpret_cast<const capnp::word*>(data.begin()), data.size() / 8));
+      const auto event = event_reader.getRoot<schema::Event>();
+      CHECK(event.getExt().getOispSensor().getSequence() == sequence);
+      std::string json = render_event_json(event);
+      const std::size_t at = json.find("\"event_type\":\"") + 14;
+      events.push_back({.json = json, .type = json.substr(at, json.find('"', at) - at), .sequence = sequence++});
+    }
+    answer.initRoot<schema::FromExporter>().setAcknowledge(sequence - 1);
+    exporter->send(answer);
+  }
+
+  OwnedFd launcher_;
+  std::uint64_t kept_ = 0;
+};
+
+bool has(const std::string& json, std::string_view part) { return json.find(part) != std::string::npos; }
+
+const std::string kKey = "sk-ant-" + std::string("api03-a1B2c3D4e5F6g7H8i9J0k1L2");
+
+std::string request_text(std::string_view target = "/v1/messages") {
+  const std::string body =
+      R"({"model":"claude-sonnet-4","max_tokens":64,"messages":[{"role":"user","content":"my key is )" + kKey +
+      R"("}]})";
+  return "POST " + std::string(target) + " HTTP/1.1\r\nHost: api.anthropic.com\r\nx-api-key: " + kKey +
+         "\r\nanthropic-version: 2023-06-01\r\nContent-Type: application/json\r\nContent-Length: " +
+         std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
+std::string response_text() {
+  const std::string body =
+      R"({"id":"msg_1","type":"message","role":"assistant","model":"claude-sonnet-4-20250514",)"
+      R"("content":[{"type":"text","text":"Hello."},{"type":"tool_use","id":"toolu_1","name":"Bash","input":{"command":"ls"}}],)"
+      R"("stop_reason":"tool_use","usage":{"input_tokens":12,"output_tokens":7}})";
+  return "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
+         "\r\n\r\n" + body;
+}
+
+constexpr oisp_file_key kLibssl{.device = 8, .inode = 77};
+
+// A program that connects and completes a TLS handshake on a socket.
+void open_stream(SpanMaker& records, Who who, std::uint64_t at, std::uint64_t session, std::uint64_t cookie) {
+  records.session(who, at, session, OISP_SESSION_NEW);
+  records.connection(who, at + 1, cookie, OISP_CONNECTION_BEGIN);
+  records.connection(who, at + 2, cookie, OISP_CONNECTION_ESTABLISHED);
+  records.session(who, at + 3, session, OISP_SESSION_NAME, 0, "api.anthropic.com");
+  records.client_hello(who, at + 4, cookie, "api.anthropic.com");
+  records.socket(who, at + 5, session, cookie);
+  records.session(who, at + 6, session, OISP_SESSION_HANDSHAKE, 1);
+}
+
+}  // namespace
+
+TEST_CASE("a request to a model, from records to events") {
+  Run run({{"command", "claude"}, {"command", "--token=" + kKey}});
+  run.connect_exporter();
+  run.connect_helper();
+  run.begin();
+  run.run_until([&] { return run.credit > 0; });
+  CHECK(run.answer()->kind == OrderKind::ready);
+
+  const Who shell{.tgid = 4121, .start_ns = 100 * kSecond, .exec_count = 2};
+  const Who child{.tgid = 4130, .start_ns = 101 * kSecond, .exec_count = 1};
+  const Who curl{.tgid = 4130, .start_ns = 101 * kSecond, .exec_count = 2};
+  SpanMaker& records = run.records;
+  records.exec(shell, 100 * kSecond, "/usr/bin/bash", std::string("bash\0run.sh\0", 12));
+  records.fork(shell, 101 * kSecond, child);
+  records.exec(curl, 101 * kSecond + 5000, "/usr/bin/curl", std::string("curl\0--key=", 11) + kKey + '\0');
+  records.mapped(curl, 101 * kSecond + 6000, kLibssl, "libssl.so.3");
+  run.send_file(kLibssl, schema::FileReport::Outcome::PROBED, "openssl 3.0", "libssl.so.3");
+  run.send_records();
+  open_stream(records, curl, 102 * kSecond, 0x7f01, 900);
+  const std::string request = request_text();
+  const std::string response = response_text();
+  records.data(curl, 103 * kSecond, 0x7f01, OISP_DIRECTION_WRITE, 0, request,
+               OISP_FLAG_FIRST_OF_CALL | OISP_FLAG_LAST_OF_CALL);
+  run.send_records();
+  // The answer in two chunks of one call.
+  const auto size = static_cast<std::uint32_t>(response.size());
+  records.data(curl, 104 * kSecond, 0x7f01, OISP_DIRECTION_READ, 0, response.substr(0, 50), OISP_FLAG_FIRST_OF_CALL,
+               size, 0);
+  records.data(curl, 104 * kSecond, 0x7f01, OISP_DIRECTION_READ, 0, response.substr(50), OISP_FLAG_LAST_OF_CALL, size,
+               50);
+  records.session(curl, 105 * kSecond, 0x7f01, OISP_SESSION_FREE);
+  records.connection(curl, 105 * kSecond + 1, 900, OISP_CONNECTION_CLOSED);
+  records.exit(curl, 106 * kSecond, 3 << 8);
+  run.send_records();
+  run.finish(3 << 8);
+
+  const std::string ai_request = run.only("ai.request");
+  INFO(ai_request);
+  CHECK(has(ai_request, R"("ts":"2026-01-03T10:01:43Z")"));
+  CHECK(has(ai_request, R"("pid":4130)"));
+  CHECK(has(ai_request, R"("ppid":4000)"));
+  CHECK(has(ai_request, R"("exe":"/usr/bin/curl")"));
+  CHECK(has(ai_request, R"("user":"ana")"));
+  CHECK(has(ai_request, R"("capture_point":"ssl_write")"));
+  CHECK(has(ai_request, R"("confidence":{"level":"high","completeness":"full")"));
+  CHECK(has(ai_request,
+            R"("remote":{"ip":"203.0.113.9","port":443,"domain":"api.anthropic.com"},"confidence":"socket")"));
+  CHECK(has(ai_request, R"("content":"my key is [secret:anthropic_key:)"));
+  CHECK(has(ai_request, R"("id":"claude-sonnet-4")"));
+  const std::string ai_response = run.only("ai.response");
+  INFO(ai_response);
+  CHECK(has(ai_response, R"("status_code":200)"));
+  CHECK(has(ai_response, R"("prompt_tokens":12)"));
+  CHECK(has(ai_response, R"("latency_ms":1000)"));
+  CHECK(has(ai_response, R"("capture_point":"ssl_read")"));
+  const std::size_t id = ai_request.find("\"request_id\":");
+  CHECK(has(ai_response, ai_request.substr(id, 41)));
+  const std::string tool = run.only("agent.tool_call");
+  CHECK(has(tool, R"("name":"Bash")"));
+  CHECK(has(tool, R"("arguments":{"command":"ls"})"));
+  const std::string handshake = run.only("tls.handshake");
+  CHECK(has(handshake, R"("sni":"api.anthropic.com","success":true)"));
+  CHECK(has(handshake, R"("library":"openssl 3.0 in libssl.so.3")"));
+  const std::string connect = run.only("network.connect");
+  CHECK(has(connect, R"("success":true)"));
+  CHECK(has(connect, R"("latency_ms":0.000)"));
+  REQUIRE(run.of("process.exec").size() == 2);
+  CHECK(has(run.of("process.exec")[1], R"("args":["curl","--key=[secret:anthropic_key:)"));
+  CHECK(has(run.only("process.fork"), R"("child_pid":4130)"));
+  const std::string exit = run.only("process.exit");
+  CHECK(has(exit, R"("exit_code":3,"runtime_ms":5000,"termination_type":"normal")"));
+  const std::string start = run.only("sensor.start");
+  CHECK(has(start, R"("command":["claude","--token=[secret:anthropic_key:)"));
+  const std::string coverage = run.only("sensor.coverage");
+  INFO(coverage);
+  CHECK(has(coverage, R"("tls_connections":1,"tls_connections_read":1,"streams":1)"));
+  CHECK(has(coverage, R"("http_exchanges":1,"ai_exchanges":1)"));
+  CHECK(has(coverage, R"("path":"libssl.so.3","outcome":"probed","family":"openssl 3.0","sites":12)"));
+  CHECK_FALSE(has(coverage, "blind_spots"));
+  const std::string loss = run.only("sensor.loss");
+  CHECK(has(loss, R"("lost":0,"lost_bytes":0,"cut":0,"cut_bytes":0,"unexplained":0,"final":true)"));
+  CHECK(has(run.only("sensor.stop"), R"("reason":"command_ended")"));
+  CHECK(has(run.only("sensor.stop"), R"("command_exit_code":3)"));
+  for (const Event& event : run.events) CHECK_FALSE(has(event.json, kKey));
+  CHECK(run.events.back().type == "sensor.stop");
+  CHECK(run.answer()->kind == OrderKind::done);
+}
+
+TEST_CASE("a stream that breaks off gives its answer, marked incomplete, and what was lost is counted") {
+  Run run;
+  run.connect_exporter();
+  run.connect_helper();
+  run.begin();
+  const Who who;
+  open_stream(run.records, who, 102 * kSecond, 1, 900);
+  run.records.data(who, 103 * kSecond, 1, OISP_DIRECTION_WRITE, 0, request_text());
+  run.records.lose(OISP_FAMILY_TLS);
+  run.records.lose(OISP_FAMILY_TLS);
+  run.dropped[OISP_FAMILY_TLS] = 3;  // one more than shows as a hole, behind the last record
+  const std::string response = response_text();
+  run.records.data(who, 104 * kSecond, 1, OISP_DIRECTION_READ, 0, response.substr(0, 200));
+  run.records.data(who, 105 * kSecond, 1, OISP_DIRECTION_READ, 250, response.substr(250, 10));
+  run.records.exit(who, 106 * kSecond, 9);
+  run.send_records();
+  run.records.lose(OISP_FAMILY_TLS);
+  run.finish();
+  const std::string response_event = run.only("ai.response");
+  INFO(response_event);
+  CHECK(has(response_event, R"("completeness":"partial")"));
+  CHECK(has(response_event, R"("incomplete":["stream_ended","lost"])"));
+  const std::string loss = run.of("sensor.loss").back();
+  INFO(loss);
+  CHECK(has(loss, R"("lost":3,"lost_bytes":50,"cut":0,"cut_bytes":0)"));
+  CHECK(has(loss, R"({"family":"tls","place":"ring","cause":"ring full","count":3,)"));
+  CHECK(has(loss, R"("unexplained":0,"final":true)"));
+  CHECK(has(run.only("process.exit"), R"("signal":9,"signal_name":"SIGKILL")"));
+}
+
+TEST_CASE("what no sequence number explains is said to be unexplained") {
+  Run run;
+  run.connect_exporter();
+  run.connect_helper();
+  run.begin();
+  run.records.exec({}, kSecond, "/bin/true", "true");
+  run.records.lose(OISP_FAMILY_PROCESS);
+  run.send_records();
+  run.finish();  // the kernel counted no drop
+  CHECK(has(run.only("sensor.loss"), R"("unexplained":1,"final":true)"));
+}
+
+TEST_CASE("each TLS connection that was not read is a blind spot with its reason") {
+  Run run;
+  run.connect_exporter();
+  run.connect_helper();
+  run.begin();
+  SpanMaker& records = run.records;
+  const Who wget{.tgid = 10};
+  records.exec(wget, 1 * kSecond, "/usr/bin/wget", "wget", OISP_KIND_PROCESS_EXEC, {.device = 8, .inode = 10});
+  records.mapped(wget, 1 * kSecond, {.device = 8, .inode = 11}, "libgnutls.so.30");
+  const Who tool{.tgid = 20};
+  records.exec(tool, 1 * kSecond, "/opt/tool", "tool", OISP_KIND_PROCESS_EXEC, {.device = 8, .inode = 20});
+  const Who curl{.tgid = 30};
+  records.exec(curl, 1 * kSecond, "/usr/bin/curl", "curl", OISP_KIND_PROCESS_EXEC, {.device = 8, .inode = 30});
+  const Who odd{.tgid = 40};
+  records.exec(odd, 1 * kSecond, "/opt/odd", "odd", OISP_KIND_PROCESS_EXEC, {.device = 8, .inode = 40});
+  run.send_file({.device = 8, .inode = 40}, schema::FileReport::Outcome::REFUSED, "openssl 3.0", "odd");
+  run.send_records();
+  for (const Who& who : {wget, tool, odd}) {
+    const std::uint64_t cookie = 1000 + who.tgid;
+    records.connection(who, 2 * kSecond, cookie, OISP_CONNECTION_BEGIN);
+    records.connection(who, 2 * kSecond, cookie, OISP_CONNECTION_ESTABLISHED);
+    records.client_hello(who, 2 * kSecond, cookie, "example.org");
+    records.exit(who, 3 * kSecond, 0);
+  }
+  open_stream(records, curl, 2 * kSecond, 5, 1030);
+  records.data(curl, 3 * kSecond, 5, OISP_DIRECTION_WRITE, 0, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+  records.exit(curl, 4 * kSecond, 0);
+  records.connection(curl, 4 * kSecond, 1030, OISP_CONNECTION_CLOSED);
+  run.send_records();
+  run.finish();
+  const std::string coverage = run.of("sensor.coverage").back();
+  INFO(coverage);
+  CHECK(has(coverage, R"("connections":4,"tls_connections":4,"tls_connections_read":0)"));
+  CHECK(has(coverage, R"(/usr/bin/wget uses GnuTLS (libgnutls.so.30))"));
+  CHECK(has(coverage, R"(no known TLS library in /opt/tool)"));
+  CHECK(has(coverage, R"(odd could not be probed: the scanner is not certain of it)"));
+  CHECK(has(coverage, R"("reason":"protocol_not_decoded")"));
+  CHECK(has(coverage, R"("remote":{"ip":"203.0.113.9","port":443,"domain":"example.org"})"));
+}
+
+TEST_CASE("a program that gives its library no socket is matched by name, else as the only candidate") {
+  Run run;
+  run.connect_exporter();
+  run.connect_helper();
+  run.begin();
+  const Who node{.tgid = 50};
+  SpanMaker& records = run.records;
+  records.exec(node, kSecond, "/usr/bin/node", "node");
+  for (const std::uint64_t cookie : {1, 2}) {
+    records.connection(node, 2 * kSecond + cookie, cookie, OISP_CONNECTION_BEGIN);
+    records.connection(node, 2 * kSecond + cookie, cookie, OISP_CONNECTION_ESTABLISHED,
+                       static_cast<std::uint16_t>(442 + cookie));
+    records.client_hello(node, 2 * kSecond + cookie, cookie, cookie == 1 ? "other.example" : "api.anthropic.com");
+  }
+  records.session(node, 3 * kSecond, 5, OISP_SESSION_NEW);
+  records.session(node, 3 * kSecond, 5, OISP_SESSION_NAME, 0, "API.anthropic.com");
+  records.data(node, 3 * kSecond, 5, OISP_DIRECTION_WRITE, 0, request_text());
+  records.session(node, 4 * kSecond, 6, OISP_SESSION_NEW);
+  records.data(node, 4 * kSecond, 6, OISP_DIRECTION_WRITE, 0, "GET / HTTP/1.1\r\nHost: other.example\r\n\r\n");
+  run.send_records();
+  run.finish();
+  const std::string request = run.only("ai.request");
+  INFO(request);
+  CHECK(has(request, R"("domain":"api.anthropic.com"},"confidence":"sni")"));
+  const std::string response = run.only("ai.response");
+  CHECK(has(response, R"("incomplete":["stream_ended"])"));
+  const std::string coverage = run.only("sensor.coverage");
+  INFO(coverage);
+  CHECK(has(coverage, R"("tls_connections":2,"tls_connections_read":2)"));
+  CHECK(has(coverage, R"("http_exchanges":2,"ai_exchanges":1)"));
+}
+
+TEST_CASE("a helper that died is followed by one that sends some records again") {
+  Run run;
+  run.connect_exporter();
+  run.connect_helper();
+  run.begin();
+  run.records.exec({.tgid = 1}, kSecond, "/bin/a", "a");
+  run.send_records();
+  const std::uint64_t had = run.position;
+  run.records.exec({.tgid = 2}, kSecond, "/bin/b", "b");
+  const std::size_t second = run.records.span().size();
+  run.send_records();
+  run.run_until([&] { return run.of("process.exec").size() == 2; });
+  run.helper.reset();
+  run.connect_helper(true);
+  // The last span again, with one record more.
+  --run.records.sequence[OISP_FAMILY_PROCESS];
+  run.records.exec({.tgid = 2}, kSecond, "/bin/b", "b");
+  run.records.exec({.tgid = 3}, kSecond, "/bin/c", "c");
+  run.position = had;
+  run.send_records();
+  CHECK(second > 0);
+  run.finish();
+  CHECK(run.of("process.exec").size() == 3);
+  CHECK(run.of("sensor.start").size() == 1);
+  CHECK(has(run.only("sensor.loss"), R"("lost":0)"));
+}
+
+TEST_CASE("a collector that was started again says so, and takes streams that go on as joined late") {
+  Run run({std::pair<std::string, std::string>("restarted", "1")});
+  run.connect_exporter(41);
+  run.connect_helper(true);
+  run.begin();
+  run.position = 1 << 20;
+  for (auto& sequence : run.records.sequence) sequence = 500;
+  run.records.data({}, 103 * kSecond, 9, OISP_DIRECTION_READ, 70000, "rest of an answer");
+  run.records.data({}, 104 * kSecond, 9, OISP_DIRECTION_WRITE, 500, request_text());
+  run.send_records();
+  run.finish();
+  CHECK(run.events.front().sequence == 42);
+  CHECK(run.of("sensor.start").empty());
+  CHECK(has(run.of("sensor.loss").front(), R"("cause":"collector_restarted")"));
+  CHECK(has(run.of("sensor.loss").back(), R"("unexplained":0)"));
+  CHECK(run.of("ai.request").size() == 1);
+  CHECK(run.of("ai.response").size() == 1);
+}
+
+TEST_CASE("garbage in a record or on the channel harms nothing else") {
+  Run run;
+  run.connect_exporter();
+  run.connect_helper();
+  run.begin();
+  oisp_process_exit broken{};
+  run.records.add(OISP_FAMILY_PROCESS, 99, {}, kSecond, broken);
+  run.records.exec({.tgid = 1}, kSecond, "/bin/a", "a");
+  run.send_records();
+  run.run_until([&] { return run.of("process.exec").size() == 1; });
+  capnp::MallocMessageBuilder message;
+  message.initRoot<schema::FromHelper>();  // unset
+  run.helper->send(message);
+  run.run_until([&] { return run.helper->ended; });
+  CHECK(run.helper->ended);
+  run.connect_helper(true);
+  run.records.exec({.tgid = 2}, kSecond, "/bin/b", "b");
+  run.send_records();
+  run.finish();
+  CHECK(run.of("process.exec").size() == 2);
+  CHECK(has(run.of("sensor.loss").back(), R"("cause":"unknown kind","count":1)"));
+}
+
+TEST_CASE("when the launcher goes, the collector goes") {
+  Run run;
+  run.connect_exporter();
+  run.begin();
+  run.run_until([&] { return run.answer().has_value(); });
+  run.leave();
+  run.loop->run();  // ends by itself
+  CHECK_FALSE(run.session.done());
+}
