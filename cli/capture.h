@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "cli/held-child.h"
+#include "cli/order-channel.h"
 #include "cli/start-launcher.h"
-#include "ipc-schema/order-channel.h"
 
 namespace oisp {
 

@@ -12,14 +12,12 @@ constexpr unsigned kServing = bit(Phase::starting) | bit(Phase::running) | bit(P
 
 }  // namespace
 
-// `from`: bits of who may say it.
-constexpr unsigned kFromCommandLine = 1u << 31;
-constexpr unsigned kFromStore = 1u << 30;
-constexpr unsigned from_role(RoleKind kind) { return 1u << static_cast<unsigned>(kind); }
-constexpr unsigned kFromExporters = from_role(RoleKind::exporter_jsonl) | from_role(RoleKind::exporter_terminal);
-constexpr unsigned kFromCollector = from_role(RoleKind::collector);
-constexpr unsigned kFromHelper = from_role(RoleKind::probe_helper);
-constexpr unsigned kFromAnyRole = kFromExporters | kFromCollector | kFromHelper | from_role(RoleKind::file_opener);
+// Who says it: a bit for each kind of role on its `orders`, and two more.
+constexpr unsigned from(RoleKind kind) { return 1u << static_cast<unsigned>(kind); }
+constexpr unsigned kFromExporters = from(RoleKind::exporter_jsonl) | from(RoleKind::exporter_terminal);
+constexpr unsigned kFromCollector = from(RoleKind::collector);
+constexpr unsigned kFromHelper = from(RoleKind::probe_helper);
+constexpr unsigned kFromAnyRole = kFromExporters | kFromCollector | kFromHelper | from(RoleKind::file_opener);
 
 struct Permission {
   OrderKind kind;
@@ -33,21 +31,21 @@ struct Permission {
 
 const Permission* Permission::find(OrderKind kind, unsigned from, Phase phase, bool has_fd) {
   static constexpr Permission kTable[] = {
-      {OrderKind::watch, kFromCommandLine, kAsking, false, &Session::answer_watch},
-      {OrderKind::output, kFromCommandLine, kAsking, true, &Session::answer_output},
-      {OrderKind::file, kFromCommandLine, kAsking, true, &Session::answer_file},
-      {OrderKind::config, kFromCommandLine, kAsking, false, &Session::answer_config},
-      {OrderKind::begin, kFromCommandLine, kAsking, false, &Session::answer_begin},
-      {OrderKind::finish, kFromCommandLine, kAsking | kServing, false, &Session::answer_finish},
+      {OrderKind::watch, Session::kFromCommandLine, kAsking, false, &Session::answer_watch},
+      {OrderKind::output, Session::kFromCommandLine, kAsking, true, &Session::answer_output},
+      {OrderKind::file, Session::kFromCommandLine, kAsking, true, &Session::answer_file},
+      {OrderKind::config, Session::kFromCommandLine, kAsking, false, &Session::answer_config},
+      {OrderKind::begin, Session::kFromCommandLine, kAsking, false, &Session::answer_begin},
+      {OrderKind::finish, Session::kFromCommandLine, kAsking | kServing, false, &Session::answer_finish},
       {OrderKind::ready, kFromHelper | kFromCollector, kServing, false, &Session::answer_ready},
       {OrderKind::failed, kFromAnyRole, kServing, false, &Session::answer_failed},
       {OrderKind::notice, kFromAnyRole, kServing, false, &Session::answer_notice},
       {OrderKind::done, kFromCollector, kServing, false, &Session::answer_done},
-      {OrderKind::keep, kFromStore, kServing, true, &Session::answer_keep},
-      {OrderKind::forget, kFromStore, kServing, false, &Session::answer_forget},
-      {OrderKind::want_scanner, kFromStore, kServing, false, &Session::answer_want_scanner},
-      {OrderKind::held, kFromStore, kServing, false, &Session::answer_held},
-      {OrderKind::release, kFromStore, kServing, false, &Session::answer_release},
+      {OrderKind::keep, Session::kFromStore, kServing, true, &Session::answer_keep},
+      {OrderKind::forget, Session::kFromStore, kServing, false, &Session::answer_forget},
+      {OrderKind::want_scanner, Session::kFromStore, kServing, false, &Session::answer_want_scanner},
+      {OrderKind::held, Session::kFromStore, kServing, false, &Session::answer_held},
+      {OrderKind::release, Session::kFromStore, kServing, false, &Session::answer_release},
   };
   for (const Permission& row : kTable) {
     if (row.kind == kind && (row.from & from) != 0 && (row.phases & bit(phase)) != 0 && row.with_fd == has_fd) {
@@ -57,19 +55,19 @@ const Permission* Permission::find(OrderKind kind, unsigned from, Phase phase, b
   return nullptr;
 }
 
-void Session::serve_channel(OrderChannel& channel, Peer peer, Role* role) {
-  while (auto received = channel.receive()) {
-    const unsigned from = peer == Peer::command_line ? kFromCommandLine
-                          : peer == Peer::store      ? kFromStore
-                                                     : from_role(role->entry->kind);
-    const Permission* permission = Permission::find(received->order.kind, from, phase_, received->fd.valid());
-    if (permission != nullptr) {
-      (this->*permission->answer)(role, *received);
+void Session::serve_line(OwnedFd& line, unsigned from, Role* role) {
+  while (line) {
+    auto received = receive_order(line.get());
+    if (!received && received.error().error == EAGAIN) return;
+    if (!received || !received->has_value()) return line.reset();
+    ReceivedOrder& got = **received;
+    if (const Permission* permission = Permission::find(got.order.kind, from, phase_, got.fd.valid())) {
+      (this->*permission->answer)(role, got);
       continue;
     }
     log_warning("%s: order %u is not for it to give now", role == nullptr ? "command line" : role->entry->program,
-                static_cast<unsigned>(received->order.kind));
-    channel.close();
+                static_cast<unsigned>(got.order.kind));
+    line.reset();
   }
 }
 
@@ -94,7 +92,17 @@ void Session::answer_config(Role* /*role*/, ReceivedOrder& received) {
   configs_.push_back(received.order);
 }
 
-void Session::answer_begin(Role* /*role*/, ReceivedOrder& /*received*/) { start_roles(); }
+void Session::answer_begin(Role* /*role*/, ReceivedOrder& /*received*/) {
+  phase_ = Phase::starting;
+  phase_deadline_ms_ = now_ms() + limits::kStartMs;
+  add_role(RoleKind::collector, 0);
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    const bool lines = static_cast<SinkKind>(outputs_[i].order.detail) == SinkKind::jsonl;
+    add_role(lines ? RoleKind::exporter_jsonl : RoleKind::exporter_terminal, i);
+  }
+  add_role(RoleKind::file_opener, 0);
+  add_role(RoleKind::probe_helper, 0);
+}
 
 void Session::answer_finish(Role* /*role*/, ReceivedOrder& received) { finish(received.order); }
 
@@ -107,7 +115,7 @@ void Session::answer_ready(Role* role, ReceivedOrder& /*received*/) {
   }
   phase_ = Phase::running;
   phase_deadline_ms_ = kNever;
-  command_line_.send({.kind = OrderKind::ready});
+  say(command_line_, {.kind = OrderKind::ready});
 }
 
 void Session::answer_failed(Role* role, ReceivedOrder& received) {
@@ -149,12 +157,12 @@ void Session::answer_want_scanner(Role* /*role*/, ReceivedOrder& received) {
 
 void Session::answer_held(Role* /*role*/, ReceivedOrder& received) {
   held_.hold(static_cast<pid_t>(received.order.value), now_ms());
-  command_line_.send(received.order);  // who continues it should the launcher be killed
+  say(command_line_, received.order);  // who continues it should the launcher be killed
 }
 
 void Session::answer_release(Role* /*role*/, ReceivedOrder& received) {
   held_.release(static_cast<pid_t>(received.order.value));
-  command_line_.send(received.order);
+  say(command_line_, received.order);
 }
 
 }  // namespace oisp

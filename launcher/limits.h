@@ -14,8 +14,9 @@ inline constexpr std::size_t kMostOutputs = 2;  // a file and a view
 // Descriptors held for the helper: maps, programs, and one link for each probed file.
 inline constexpr std::size_t kMostKept = 4096;
 inline constexpr std::uint64_t kWantedFiles = 16384;
-// Orders waiting for a role that does not read: all that is kept, and what is said at a start.
-inline constexpr std::size_t kMostQueued = kMostKept + 1024;
+// Orders that wait for a role to read them: all that is kept, and what is said at a start, at some
+// 4.5 KiB of the kernel's memory each.
+inline constexpr int kOrderBufferBytes = 24 << 20;
 // Sentences of roles that the command line shows.
 inline constexpr unsigned kMostNotices = 100;
 

@@ -135,7 +135,8 @@ int launch() {
   auto signals = make_signals();
   if (!signals) return refuse(kFailure, signals.error().text());
   OwnedFd command_line(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
-  if (!command_line) return refuse(kFailure, "Cannot keep the connection.");
+  if (!command_line || ::fcntl(command_line.get(), F_SETFL, O_RDWR | O_NONBLOCK) != 0)
+    return refuse(kFailure, "Cannot keep the connection.");
   (void)::close(STDIN_FILENO);  // no role inherits it
   (void)::open("/dev/null", O_RDONLY);
   Session session(std::move(*programs), std::move(command_line), std::move(*signals));

@@ -1,5 +1,7 @@
 // The life of the roles: started, introduced to each other, started again, given up.
 
+#include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,7 +32,27 @@ std::string how_it_ended(int wait_status) {
   return "ended with status " + std::to_string(WEXITSTATUS(wait_status));
 }
 
+// With one end for the launcher, which never waits.
+Result<SocketPair> make_line() {
+  auto pair = make_order_pair();
+  if (!pair) return pair;
+  const int ours = pair->a.get();
+  const int size = limits::kOrderBufferBytes;
+  if (::fcntl(ours, F_SETFL, O_RDWR | O_NONBLOCK) != 0 ||
+      ::setsockopt(ours, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size) != 0) {
+    return errno_fault("prepare a connection");
+  }
+  return pair;
+}
+
 }  // namespace
+
+void say(OwnedFd& line, const Order& order, int fd) {
+  if (!line) return;
+  const Status status = send_order(line.get(), order, fd);
+  // One that is gone takes everything: what it said before is still to be heard, and then its end.
+  if (!status && status.error().error == EAGAIN) line.reset();
+}
 
 void Session::add_role(RoleKind kind, std::size_t output) {
   auto role = std::make_unique<Role>();
@@ -41,33 +63,30 @@ void Session::add_role(RoleKind kind, std::size_t output) {
   roles_.push_back(std::move(role));
 }
 
-void Session::start_roles() {
-  phase_ = Phase::starting;
-  phase_deadline_ms_ = now_ms() + limits::kStartMs;
-  add_role(RoleKind::collector, 0);
-  for (std::size_t i = 0; i < outputs_.size(); ++i) {
-    const bool lines = static_cast<SinkKind>(outputs_[i].order.detail) == SinkKind::jsonl;
-    add_role(lines ? RoleKind::exporter_jsonl : RoleKind::exporter_terminal, i);
-  }
-  add_role(RoleKind::file_opener, 0);
-  add_role(RoleKind::probe_helper, 0);
+// All that are due at once meet each other here; who runs already gets a new connection with them.
+void Session::start_due_roles(std::int64_t now) {
+  std::vector<Role*> fresh;
   for (const auto& role : roles_) {
+    if (role->start_ms > now) continue;
+    role->start_ms = kNever;
     if (!spawn(*role)) return;
+    fresh.push_back(role.get());
   }
-  for (const auto& role : roles_) tell_settings(*role);
+  for (Role* role : fresh) tell_settings(*role);
+  const auto is_fresh = [&](const auto& role) { return std::ranges::find(fresh, role.get()) != fresh.end(); };
   for (const RoleLink& link : role_links()) {
     for (const auto& a : roles_) {
       for (const auto& b : roles_) {
-        if (a->is(link.a) && b->is(link.b)) connect(link, *a, *b);
+        if (a->is(link.a) && b->is(link.b) && (is_fresh(a) || is_fresh(b))) connect(link, *a, *b);
       }
     }
   }
-  for (const auto& role : roles_) tell_task(*role);
+  for (Role* role : fresh) tell_task(*role);
 }
 
 bool Session::spawn(Role& role) {
-  auto orders = make_order_pair();
-  auto store = make_order_pair();
+  auto orders = make_line();
+  auto store = make_line();
   if (!orders || !store) {
     fail(1, "No connection could be made: " + (orders ? store : orders).error().text());
     return false;
@@ -84,8 +103,8 @@ bool Session::spawn(Role& role) {
     return false;
   }
   role.process = std::move(process.value());
-  role.orders = OrderChannel(std::move(orders->a), limits::kMostQueued);
-  role.store = is_helper ? OrderChannel(std::move(store->a), limits::kMostQueued) : OrderChannel();
+  role.orders = std::move(orders->a);
+  role.store = is_helper ? std::move(store->a) : OwnedFd();
   role.is_ready = false;
   ++role.lives;
   return true;
@@ -94,15 +113,15 @@ bool Session::spawn(Role& role) {
 void Session::tell_settings(Role& role) {
   if (role.is(RoleKind::file_opener)) return;
   for (const Order& config : configs_) {
-    if (!role.is(RoleKind::probe_helper) || is_for_helper(config)) role.orders.send(config);
+    if (!role.is(RoleKind::probe_helper) || is_for_helper(config)) say(role.orders, config);
   }
   if (role.lives > 1 && !role.is(RoleKind::probe_helper)) {
     Order restarted{.kind = OrderKind::config};
     restarted.set_name("restarted");
     restarted.set_text(std::to_string(role.lives - 1));
-    role.orders.send(restarted);
+    say(role.orders, restarted);
   }
-  if (role.is_exporter()) role.orders.send(outputs_[role.output].order, outputs_[role.output].fd.get());
+  if (role.is_exporter()) say(role.orders, outputs_[role.output].order, outputs_[role.output].fd.get());
 }
 
 void Session::connect(const RoleLink& link, Role& a, Role& b) {
@@ -118,8 +137,8 @@ void Session::connect(const RoleLink& link, Role& a, Role& b) {
     to_a.set_name(sink_name(output));
     to_b.set_name(sink_name(output));
   }
-  a.orders.send(to_a, pair->a.get());
-  b.orders.send(to_b, pair->b.get());
+  say(a.orders, to_a, pair->a.get());
+  say(b.orders, to_b, pair->b.get());
 }
 
 void Session::tell_task(Role& role) {
@@ -127,23 +146,23 @@ void Session::tell_task(Role& role) {
     for (const auto& [name, fd] : kept_) {
       Order adopt{.kind = OrderKind::adopt};
       adopt.set_name(name);
-      role.orders.send(adopt, fd.get());
+      say(role.orders, adopt, fd.get());
     }
-    for (const Order& watch : watches_) role.orders.send(watch);
-    for (const ReceivedOrder& file : files_) role.orders.send(file.order, file.fd.get());
+    for (const Order& watch : watches_) say(role.orders, watch);
+    for (const ReceivedOrder& file : files_) say(role.orders, file.order, file.fd.get());
   }
-  role.orders.send({.kind = OrderKind::begin});
+  say(role.orders, {.kind = OrderKind::begin});
   if (phase_ == Phase::finishing) tell_end(role);
 }
 
 void Session::tell_end(Role& role) {
-  if (role.is(RoleKind::collector)) role.orders.send(finish_order_);
-  if (role.is(RoleKind::probe_helper)) role.orders.send({.kind = OrderKind::drain});
+  if (role.is(RoleKind::collector)) say(role.orders, finish_order_);
+  if (role.is(RoleKind::probe_helper)) say(role.orders, {.kind = OrderKind::drain});
 }
 
 void Session::bury(Role& role, int wait_status) {
-  role.orders.close();
-  role.store.close();
+  role.orders.reset();
+  role.store.reset();
   if (role.is(RoleKind::probe_helper)) {
     held_.release_all();
     wanted_scanners_.clear();
@@ -153,7 +172,7 @@ void Session::bury(Role& role, int wait_status) {
   if (role.ended) return;
   if (role.changes_rights) {
     role.changes_rights = false;
-    role.restart_ms = now_ms();
+    role.start_ms = now_ms();
   } else if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == kCouldNotStart) {
     role.ended = true;
     fail(1, std::string(role.entry->program) + " could not be started.");
@@ -174,21 +193,8 @@ void Session::plan_restart(Role& role, const std::string& how) {
     if (phase_ == Phase::finishing && role.is(RoleKind::collector)) leave();
     return;
   }
-  role.restart_ms = deaths == 1 ? now : now + (limits::kFirstBackoffMs << (deaths - 2));
+  role.start_ms = deaths == 1 ? now : now + (limits::kFirstBackoffMs << (deaths - 2));
   notice(std::string(role.entry->program) + " " + how + " and is started again.");
-}
-
-void Session::restart(Role& role) {
-  role.restart_ms = kNever;
-  if (!spawn(role)) return;
-  tell_settings(role);
-  for (const RoleLink& link : role_links()) {
-    for (const auto& other : roles_) {
-      if (role.is(link.a) && other->is(link.b)) connect(link, role, *other);
-      if (role.is(link.b) && other->is(link.a)) connect(link, *other, role);
-    }
-  }
-  tell_task(role);
 }
 
 void Session::start_scanners() {
@@ -211,7 +217,7 @@ void Session::start_scanners() {
     Order reply = wanted_scanners_.front();  // name and value are the helper's, to know what it asked for
     wanted_scanners_.erase(wanted_scanners_.begin());
     reply.kind = OrderKind::scanner;
-    (*helper)->orders.send(reply, pair->a.get());
+    say((*helper)->orders, reply, pair->a.get());
   }
 }
 

@@ -13,9 +13,8 @@
 namespace oisp {
 namespace {
 
-void add(std::vector<pollfd>& set, int fd, bool also_out = false) {
-  if (fd < 0) return;
-  set.push_back({.fd = fd, .events = static_cast<short>(also_out ? POLLIN | POLLOUT : POLLIN), .revents = 0});
+void add(std::vector<pollfd>& set, const OwnedFd& fd) {
+  if (fd) set.push_back({.fd = fd.get(), .events = POLLIN, .revents = 0});
 }
 
 // The wait status of a process that ended, without waiting.
@@ -39,9 +38,7 @@ std::int64_t now_ms() {
 }
 
 Session::Session(Programs programs, OwnedFd command_line, OwnedFd signals)
-    : programs_(std::move(programs)),
-      command_line_(std::move(command_line), limits::kMostQueued),
-      signals_(std::move(signals)) {}
+    : programs_(std::move(programs)), command_line_(std::move(command_line)), signals_(std::move(signals)) {}
 
 int Session::run() {
   while (!over_) wait_and_serve();
@@ -53,9 +50,8 @@ int Session::run() {
 void Session::wait_and_serve() {
   wait();
   serve_signals();
-  command_line_.flush();
-  serve_channel(command_line_, Peer::command_line, nullptr);
-  if (!command_line_.open()) over_ = true;  // nobody is left to serve
+  serve_line(command_line_, kFromCommandLine, nullptr);
+  if (!command_line_) over_ = true;  // nobody is left to serve
   for (const auto& role : roles_) serve_role(*role);
   const std::int64_t now = now_ms();
   serve_scanners(now);
@@ -64,14 +60,14 @@ void Session::wait_and_serve() {
 
 void Session::wait() {
   std::vector<pollfd> set;
-  add(set, command_line_.fd(), command_line_.has_queued());
-  add(set, signals_.get());
+  add(set, command_line_);
+  add(set, signals_);
   for (const auto& role : roles_) {
-    add(set, role->process.pidfd.get());
-    add(set, role->orders.fd(), role->orders.has_queued());
-    add(set, role->store.fd(), role->store.has_queued());
+    add(set, role->process.pidfd);
+    add(set, role->orders);
+    add(set, role->store);
   }
-  for (const Scanner& scanner : scanners_) add(set, scanner.process.pidfd.get());
+  for (const Scanner& scanner : scanners_) add(set, scanner.process.pidfd);
   const std::int64_t deadline = next_deadline_ms();
   const std::int64_t left = deadline == kNever ? -1 : std::clamp<std::int64_t>(deadline - now_ms(), 0, 60'000);
   (void)::poll(set.data(), set.size(), static_cast<int>(left));
@@ -79,21 +75,20 @@ void Session::wait() {
 
 std::int64_t Session::next_deadline_ms() const {
   std::int64_t next = held_.next_deadline_ms(phase_deadline_ms_);
-  for (const auto& role : roles_) next = std::min(next, role->restart_ms);
+  for (const auto& role : roles_) next = std::min(next, role->start_ms);
   for (const Scanner& scanner : scanners_) next = std::min(next, scanner.deadline_ms);
   return next;
 }
 
 void Session::serve_role(Role& role) {
   if (!role.runs()) return;
-  role.orders.flush();
   // A role that ended said all before: what it sent is read after its end was seen.
   const auto status = ended(role.process);
-  serve_channel(role.orders, Peer::orders, &role);
-  serve_channel(role.store, Peer::store, &role);
+  serve_line(role.orders, 1u << static_cast<unsigned>(role.entry->kind), &role);
+  serve_line(role.store, kFromStore, &role);
   if (status) return bury(role, *status);
-  const bool store_missing = role.is(RoleKind::probe_helper) && !role.store.open();
-  if (phase_ != Phase::leaving && (!role.orders.open() || store_missing)) kill_process(role.process);
+  const bool store_missing = role.is(RoleKind::probe_helper) && !role.store;
+  if (phase_ != Phase::leaving && (!role.orders || store_missing)) kill_process(role.process);
 }
 
 void Session::serve_scanners(std::int64_t now) {
@@ -108,9 +103,7 @@ void Session::serve_scanners(std::int64_t now) {
 
 void Session::serve_timers(std::int64_t now) {
   held_.release_late(now);
-  for (const auto& role : roles_) {
-    if (role->restart_ms <= now) restart(*role);
-  }
+  start_due_roles(now);
   if (phase_deadline_ms_ <= now) {
     phase_deadline_ms_ = kNever;
     if (phase_ == Phase::starting) fail(1, "The probes could not be put in place within a minute.");
@@ -135,7 +128,7 @@ void Session::serve_signals() {
 void Session::fail(int exit_status, const std::string& sentence) {
   Order order{.kind = OrderKind::failed, .detail = exit_status};
   order.set_text(sentence);
-  command_line_.send(order);
+  say(command_line_, order);
   if (exit_status_ == 0) exit_status_ = exit_status;
   // What was captured so far is still delivered.
   if (phase_ == Phase::running) return finish({.kind = OrderKind::finish, .detail = 1});
@@ -146,7 +139,7 @@ void Session::notice(const std::string& sentence) {
   if (++notices_ > limits::kMostNotices) return;
   Order order{.kind = OrderKind::notice};
   order.set_text(sentence);
-  command_line_.send(order);
+  say(command_line_, order);
 }
 
 void Session::finish(const Order& order) {
@@ -169,8 +162,8 @@ void Session::leave() {
   phase_ = Phase::leaving;
   phase_deadline_ms_ = now_ms() + limits::kLeaveMs;
   for (const auto& role : roles_) {
-    role->restart_ms = kNever;
-    if (role->is(RoleKind::probe_helper) || role->is(RoleKind::file_opener)) role->orders.close();
+    role->start_ms = kNever;
+    if (role->is(RoleKind::probe_helper) || role->is(RoleKind::file_opener)) role->orders.reset();
   }
 }
 
@@ -180,9 +173,7 @@ void Session::end_everything() {
   for (const Scanner& scanner : scanners_) kill_process(scanner.process);
   while (::waitpid(-1, nullptr, 0) > 0 || errno == EINTR) {
   }
-  command_line_.send({.kind = OrderKind::done});
-  pollfd writable{.fd = command_line_.fd(), .events = POLLOUT, .revents = 0};
-  for (int i = 0; i < 10 && command_line_.has_queued() && ::poll(&writable, 1, 100) >= 0; ++i) command_line_.flush();
+  say(command_line_, {.kind = OrderKind::done});
 }
 
 }  // namespace oisp

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "ipc-schema/order-channel.h"
+#include "ipc-schema/order.h"
 #include "launcher/held.h"
 #include "launcher/limits.h"
 #include "launcher/role-table.h"
@@ -31,6 +31,9 @@ enum class Phase : std::uint8_t {
 // CLOCK_MONOTONIC in milliseconds.
 std::int64_t now_ms();
 
+// Sends without waiting. A peer that leaves as much unread as its socket takes loses the connection.
+void say(OwnedFd& line, const Order& order, int fd = -1);
+
 class Session {
  public:
   // `signals` is a signalfd of those that ask for an orderly end.
@@ -44,6 +47,9 @@ class Session {
   friend struct Permission;
 
   static constexpr std::int64_t kNever = INT64_MAX;
+  // Who says an order, besides the roles (a bit for each kind).
+  static constexpr unsigned kFromCommandLine = 1u << 31;
+  static constexpr unsigned kFromStore = 1u << 30;
 
   struct Role {
     const RoleEntry* entry = nullptr;
@@ -55,10 +61,10 @@ class Session {
     bool is_ready = false;
     unsigned lives = 0;
     Process process;
-    OrderChannel orders;
-    OrderChannel store;
+    OwnedFd orders;
+    OwnedFd store;
     std::vector<std::int64_t> deaths_ms;
-    std::int64_t restart_ms = kNever;
+    std::int64_t start_ms = 0;  // when it is due; kNever: it runs, or has ended
 
     [[nodiscard]] bool runs() const { return process.pid > 0; }
     [[nodiscard]] bool is(RoleKind kind) const { return entry->kind == kind; }
@@ -69,7 +75,6 @@ class Session {
     unsigned number = 0;
     std::int64_t deadline_ms = 0;
   };
-  enum class Peer : std::uint8_t { command_line, orders, store };
 
   // The loop (session.cc).
   void wait_and_serve();
@@ -81,7 +86,7 @@ class Session {
   void serve_signals();
 
   // What each order does (answers.cc).
-  void serve_channel(OrderChannel& channel, Peer peer, Role* role);
+  void serve_line(OwnedFd& line, unsigned from, Role* role);
   void answer_watch(Role* role, ReceivedOrder& received);
   void answer_output(Role* role, ReceivedOrder& received);
   void answer_file(Role* role, ReceivedOrder& received);
@@ -100,7 +105,7 @@ class Session {
 
   // The life of roles (roles.cc).
   void add_role(RoleKind kind, std::size_t output);
-  void start_roles();
+  void start_due_roles(std::int64_t now);
   bool spawn(Role& role);
   void tell_settings(Role& role);
   void connect(const RoleLink& link, Role& a, Role& b);
@@ -108,7 +113,6 @@ class Session {
   void tell_end(Role& role);
   void bury(Role& role, int wait_status);
   void plan_restart(Role& role, const std::string& how);
-  void restart(Role& role);
   void start_scanners();
 
   // The end (session.cc).
@@ -119,7 +123,7 @@ class Session {
   void end_everything();
 
   Programs programs_;
-  OrderChannel command_line_;
+  OwnedFd command_line_;
   OwnedFd signals_;
   Phase phase_ = Phase::asking;
   bool over_ = false;

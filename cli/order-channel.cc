@@ -1,4 +1,4 @@
-#include "ipc-schema/order-channel.h"
+#include "cli/order-channel.h"
 
 #include <fcntl.h>
 
