@@ -1,7 +1,6 @@
 #include "probe-helper/collector-channel.h"
 
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 #include <algorithm>
 #include <cstring>
@@ -48,15 +47,10 @@ void CollectorChannel::flush() {
     const bool is_span = sending_ == Sending::span;
     const std::span<const std::byte> first = is_span ? std::span<const std::byte>(head_) : frame_;
     const std::span<const std::byte> second = is_span ? span_ : std::span<const std::byte>{};
-    const std::size_t of_first = std::min(sent_, first.size());
-    const std::size_t of_second = sent_ - of_first;
-    iovec parts[2] = {
-        {.iov_base = const_cast<std::byte*>(first.data()) + of_first, .iov_len = first.size() - of_first},
-        {.iov_base = const_cast<std::byte*>(second.data()) + of_second, .iov_len = second.size() - of_second},
-    };  // sendmsg only reads them
+    std::array<iovec, 2> parts = unsent_parts(first, second, sent_);
     msghdr message{};
-    message.msg_iov = parts;
-    message.msg_iovlen = 2;
+    message.msg_iov = parts.data();
+    message.msg_iovlen = parts.size();
     const ssize_t sent = ::sendmsg(connection_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0) {

@@ -61,4 +61,13 @@ SpanHead make_span_head(std::uint64_t position, std::size_t span_bytes) {
   return head;
 }
 
+std::array<iovec, 2> unsent_parts(std::span<const std::byte> first, std::span<const std::byte> second,
+                                  std::size_t sent) {
+  const auto part = [](std::span<const std::byte> bytes) {
+    return iovec{.iov_base = const_cast<std::byte*>(bytes.data()), .iov_len = bytes.size()};
+  };
+  const std::size_t of_first = std::min(sent, first.size());
+  return {part(first.subspan(of_first)), part(second.subspan(sent - of_first))};
+}
+
 }  // namespace oisp

@@ -1,6 +1,8 @@
 // Spans of a kernel ring as messages: where whole records end, and the fixed words before a span.
 #pragma once
 
+#include <sys/uio.h>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -27,5 +29,10 @@ inline constexpr std::size_t kRingHeaderBytes = 8;
 // multiple of 8 and below 2^29.
 using SpanHead = std::array<std::byte, 64>;
 SpanHead make_span_head(std::uint64_t position, std::size_t span_bytes);
+
+// What is left of `first` and then `second` once `sent` bytes of the two are gone. For sendmsg, which
+// only reads them.
+std::array<iovec, 2> unsent_parts(std::span<const std::byte> first, std::span<const std::byte> second,
+                                  std::size_t sent);
 
 }  // namespace oisp

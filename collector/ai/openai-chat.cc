@@ -4,7 +4,6 @@
 #include <array>
 
 #include "collector/ai/dialect.h"
-#include "collector/ai/json-text.h"
 
 namespace oisp::ai {
 namespace {
@@ -249,18 +248,6 @@ struct ChoiceDeltas {
   std::optional<std::string> thinking;
   std::vector<ToolDeltas> tools;
 };
-
-// The JSON string whose content came in pieces. A piece whose escapes are none is told as well as can be.
-std::string joined_arguments(JsonReader& reader, const std::string& content) {
-  std::string joined = "\"" + content + "\"";
-  if (!is_json(joined)) {
-    reader.add_missing(Missing::malformed);
-    std::string text;
-    append_unescaped(text, content);
-    joined = quote_json(text);
-  }
-  return joined;
-}
 
 // Finds by index; the last one is nearly always the one. Null: too many.
 template <typename Item, typename Index>
@@ -520,7 +507,7 @@ bool OpenAiChatDecoder::end_stream(JsonReader& reader, Response& response) {
                      [](const ToolDeltas& a, const ToolDeltas& b) { return a.index < b.index; });
     for (ToolDeltas& tool : deltas.tools) {
       if (tool.call.arguments_json.empty()) {
-        tool.call.arguments_json = joined_arguments(reader, tool.arguments);
+        tool.call.arguments_json = "\"" + tool.arguments + "\"";
       }
       choice.message.tool_calls.push_back(std::move(tool.call));
     }

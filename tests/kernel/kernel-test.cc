@@ -1,0 +1,245 @@
+// The kernel side and the probe-helper together, against a program whose every byte is known.
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <map>
+#include <set>
+
+#include "tests/catch.h"
+#include "tests/kernel/rig.h"
+
+namespace oisp::test {
+namespace {
+
+constexpr std::size_t kMaxCapture = 1 << 20;
+constexpr std::size_t kSizes[] = {
+    1, 255, 256, 257, 1024, 1025, 4096, 4097, 16384, 16385, 70000, 1 << 20, (1 << 20) + 5000};
+
+char pattern(std::size_t offset) { return static_cast<char>(offset * 31 + offset / 251); }
+
+std::vector<std::pair<std::string, std::string>> config() {
+  if (std::getenv("OISP_TEST_PERF") != nullptr) return {{"uprobes", "perf"}};
+  return {};
+}
+
+// A target, watched and probed.
+struct Watched {
+  explicit Watched(const char* scenario) : target(scenario) {
+    rig.start_helper(target.tgid(), config());
+    rig.grant(4 << 20);
+    REQUIRE(rig.serve_until([&] { return rig.is_ready() || !rig.failure().empty(); }));
+    REQUIRE(rig.failure().empty());
+    REQUIRE(rig.serve_until([&] { return is_probed(); }));
+  }
+
+  bool is_probed() const {
+    for (const FileReportSeen& report : rig.reports()) {
+      if (report.outcome == 0 && report.file != 0) return true;
+    }
+    return false;
+  }
+
+  void run() {
+    target.go();
+    REQUIRE(rig.serve_until([&] { return target.has_ended(); }));
+    drain();
+  }
+
+  void drain() {
+    rig.order_drain();
+    REQUIRE(rig.serve_until([&] { return rig.is_drained(); }));
+    REQUIRE(target.finish() == 0);
+  }
+
+  Target target;
+  Rig rig;
+};
+
+// All chunks of one direction, put together; fails at any gap, overlap or wrong byte.
+std::vector<std::size_t> check_stream(const std::vector<const Record*>& records, unsigned direction) {
+  std::vector<std::size_t> calls;
+  std::size_t offset = 0;
+  std::size_t in_call = 0;
+  for (const Record* record : records) {
+    const auto* data = record->as<oisp_tls_data>();
+    if (data->direction != direction) continue;
+    REQUIRE((data->header.flags & OISP_FLAG_FAULT) == 0);
+    REQUIRE(data->stream_offset == offset);
+    REQUIRE(data->call_offset == in_call);
+    REQUIRE(((data->header.flags & OISP_FLAG_FIRST_OF_CALL) != 0) == (in_call == 0));
+    for (std::size_t i = 0; i < data->payload_length; ++i) {
+      if (static_cast<char>(data->payload[i]) != pattern(offset + in_call + i)) {
+        FAIL("wrong byte at " << offset + in_call + i);
+      }
+    }
+    in_call += data->payload_length;
+    if ((data->header.flags & OISP_FLAG_LAST_OF_CALL) != 0) {
+      REQUIRE(in_call == std::min<std::size_t>(data->call_length, kMaxCapture));
+      REQUIRE(((data->header.flags & OISP_FLAG_CUT) != 0) == (data->call_length > kMaxCapture));
+      calls.push_back(data->call_length);
+      offset += data->call_length;
+      in_call = 0;
+    }
+  }
+  REQUIRE(in_call == 0);
+  return calls;
+}
+
+// No number of any family and CPU is missing, and the kernel counted no loss.
+void check_complete(const Rig& rig) {
+  std::map<std::pair<unsigned, unsigned>, std::set<std::uint64_t>> seen;
+  for (const Record& record : rig.records()) {
+    REQUIRE(seen[{record.header().family, record.header().cpu}].insert(record.header().sequence).second);
+  }
+  for (const auto& [who, numbers] : seen) {
+    CHECK(*numbers.begin() == 0);
+    CHECK(*numbers.rbegin() == numbers.size() - 1);
+  }
+  REQUIRE(rig.counters().size() == sizeof(oisp_counters) / 8);
+  oisp_counters counters;
+  std::memcpy(&counters, rig.counters().data(), sizeof counters);
+  for (unsigned family = 0; family < OISP_FAMILY_COUNT; ++family) CHECK(counters.dropped[family] == 0);
+  CHECK(counters.faults == 0);
+  CHECK(counters.no_state == 0);
+  CHECK(counters.unknown_calls == 0);
+  CHECK(counters.submitted[OISP_FAMILY_TLS] == rig.of_kind(OISP_KIND_TLS_DATA).size() +
+                                                   rig.of_kind(OISP_KIND_TLS_SESSION).size() +
+                                                   rig.of_kind(OISP_KIND_TLS_SOCKET).size());
+}
+
+}  // namespace
+
+TEST_CASE("every byte of every call is recorded, once") {
+  Watched watched("calls");
+  watched.run();
+  const auto data = watched.rig.of_kind(OISP_KIND_TLS_DATA);
+  const std::vector<std::size_t> wanted(std::begin(kSizes), std::end(kSizes));
+  CHECK(check_stream(data, OISP_DIRECTION_READ) == wanted);
+  // The last write is one by the form that gives its count through a pointer.
+  std::vector<const Record*> writes(data);
+  REQUIRE(writes.back()->as<oisp_tls_data>()->call_length == 10);
+  writes.pop_back();
+  CHECK(check_stream(writes, OISP_DIRECTION_WRITE) == wanted);
+  check_complete(watched.rig);
+}
+
+TEST_CASE("a session's life is told in order") {
+  Watched watched("calls");
+  watched.run();
+  std::vector<std::pair<unsigned, long>> events;
+  for (const Record* record : watched.rig.of_kind(OISP_KIND_TLS_SESSION)) {
+    const auto* session = record->as<oisp_tls_session>();
+    events.emplace_back(session->event, session->result);
+    if (session->event != OISP_SESSION_NAME) continue;
+    const auto* name = reinterpret_cast<const char*>(session->name);
+    CHECK(std::string(name, session->name_length) == "model.example");
+  }
+  const std::vector<std::pair<unsigned, long>> wanted = {{OISP_SESSION_HANDSHAKE, -1},
+                                                         {OISP_SESSION_HANDSHAKE, 1},
+                                                         {OISP_SESSION_NAME, 0},
+                                                         {OISP_SESSION_FD, 77},
+                                                         {OISP_SESSION_FREE, 0}};
+  CHECK(events == wanted);
+}
+
+TEST_CASE("one thread may write while another reads") {
+  Watched watched("threads");
+  watched.run();
+  const auto data = watched.rig.of_kind(OISP_KIND_TLS_DATA);
+  const std::vector<std::size_t> wanted(3000, 700);
+  CHECK(check_stream(data, OISP_DIRECTION_READ) == wanted);
+  CHECK(check_stream(data, OISP_DIRECTION_WRITE) == wanted);
+  check_complete(watched.rig);
+}
+
+TEST_CASE("the tree of processes is exact") {
+  Watched watched("tree");
+  watched.run();
+  const Rig& rig = watched.rig;
+  const auto forks = rig.of_kind(OISP_KIND_PROCESS_FORK);
+  const auto execs = rig.of_kind(OISP_KIND_PROCESS_EXEC);
+  REQUIRE(forks.size() == 2);
+  const auto* child = forks[0]->as<oisp_process_fork>();
+  const auto* grandchild = forks[1]->as<oisp_process_fork>();
+  CHECK(child->header.tgid == watched.target.tgid());
+  CHECK(grandchild->header.tgid == child->child_tgid);
+  CHECK(grandchild->header.start_ns == child->child_start_ns);
+  REQUIRE(execs.size() == 1);
+  const auto* exec = execs[0]->as<oisp_process_exec>();
+  CHECK(exec->header.tgid == child->child_tgid);
+  CHECK(exec->parent_tgid == watched.target.tgid());
+  CHECK(exec->header.exec_count == child->child_exec_count + 1);
+  const auto* text = reinterpret_cast<const char*>(exec->text);
+  char cwd[512];
+  CHECK(std::string(text, exec->path_length).starts_with("/usr/bin/"));
+  CHECK(std::string(text + exec->path_length, exec->cwd_length) == ::getcwd(cwd, sizeof cwd));
+  const std::string wanted_argv("sh\0-c\0exit $0\0005\0", 16);
+  CHECK(std::string(text + exec->path_length + exec->cwd_length, exec->argv_length) == wanted_argv);
+  std::map<std::uint32_t, std::uint32_t> codes;
+  for (const Record* record : rig.of_kind(OISP_KIND_PROCESS_EXIT)) {
+    CHECK(codes.emplace(record->header().tgid, record->as<oisp_process_exit>()->exit_code).second);
+  }
+  const std::map<std::uint32_t, std::uint32_t> wanted = {
+      {watched.target.tgid(), 0}, {child->child_tgid, 5 << 8}, {grandchild->child_tgid, 7 << 8}};
+  CHECK(codes == wanted);
+  check_complete(rig);
+}
+
+TEST_CASE("a killed helper loses neither probes nor records") {
+  Watched watched("steadily");
+  Rig& rig = watched.rig;
+  const std::size_t kept = rig.kept();
+  watched.target.go();
+  for (int life = 0; life < 5; ++life) {
+    const std::size_t had = rig.of_kind(OISP_KIND_TLS_DATA).size();
+    REQUIRE(rig.serve_until([&] { return rig.of_kind(OISP_KIND_TLS_DATA).size() > had + 100; }));
+    rig.kill_helper();
+    rig.start_helper(watched.target.tgid(), config());
+    rig.grant(4 << 20);
+    REQUIRE(rig.serve_until([&] { return rig.is_ready(); }));
+  }
+  CHECK(rig.kept() == kept);
+  REQUIRE(rig.serve_until([&] { return rig.of_kind(OISP_KIND_TLS_DATA).size() == 4000; }));
+  int number = 0;
+  for (const Record* record : rig.of_kind(OISP_KIND_TLS_DATA)) {
+    int written = -1;
+    std::memcpy(&written, record->as<oisp_tls_data>()->payload, sizeof written);
+    REQUIRE(written == number++);
+  }
+  watched.target.finish();
+  watched.drain();
+  check_complete(rig);
+}
+
+TEST_CASE("a collector that sends garbage harms nothing") {
+  Watched watched("steadily");
+  Rig& rig = watched.rig;
+  watched.target.go();
+  rig.send_to_helper(std::vector<std::byte>(1000, static_cast<std::byte>(0xee)));
+  REQUIRE(rig.serve_until([&] { return rig.collector_closed(); }));
+  rig.connect_collector();
+  rig.grant(4 << 20);
+  REQUIRE(rig.serve_until([&] { return rig.of_kind(OISP_KIND_TLS_DATA).size() == 4000; }));
+  CHECK(watched.is_probed());
+  watched.target.finish();
+  watched.drain();
+  check_complete(rig);
+}
+
+TEST_CASE("a collector that stops reading blocks nobody, and what is lost is counted") {
+  Watched watched("threads");
+  Rig& rig = watched.rig;
+  rig.collector_reads = false;
+  watched.target.go();
+  REQUIRE(rig.serve_until([&] { return watched.target.has_ended(); }));
+  rig.collector_reads = true;
+  watched.drain();
+  oisp_counters counters;
+  REQUIRE(rig.counters().size() == sizeof counters / 8);
+  std::memcpy(&counters, rig.counters().data(), sizeof counters);
+  CHECK(rig.of_kind(OISP_KIND_TLS_DATA).size() + counters.dropped[OISP_FAMILY_TLS] == 6000);
+}
+
+}  // namespace oisp::test

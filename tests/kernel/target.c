@@ -1,0 +1,136 @@
+// The program that is watched: calls the TLS library that is none, in the ways that matter.
+// Usage: target SCENARIO; waits for a byte on standard input before it does anything.
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/kernel/fake-tls.h"
+
+// The byte at `offset` of a stream; the test computes the same.
+static char pattern(size_t offset)
+{
+	return (char)(offset * 31 + offset / 251);
+}
+
+static char *patterned(size_t size)
+{
+	char *bytes = malloc(size);
+
+	for (size_t i = 0; i < size; i++)
+		bytes[i] = pattern(i);
+	return bytes;
+}
+
+static const int kSizes[] = {1, 255, 256, 257, 1024, 1025, 4096, 4097, 16384, 16385, 70000, 1 << 20, (1 << 20) + 5000};
+#define SIZES (sizeof(kSizes) / sizeof(kSizes[0]))
+
+static int calls(void)
+{
+	struct fake_session session = {0};
+	size_t total = 0, moved = 0;
+
+	for (size_t i = 0; i < SIZES; i++)
+		total += (size_t)kSizes[i];
+	char *out = patterned(total);
+	char *in = malloc(total);
+
+	session.blocked = 1;
+	fake_handshake(&session);
+	session.blocked = 0;
+	fake_handshake(&session);
+	fake_control(&session, 55, 0, "model.example");
+	fake_control(&session, 33, 0, "not a name");
+	fake_set_fd(&session, 77);
+	session.incoming = out;
+	session.incoming_bytes = (int)total;
+	for (size_t i = 0, at = 0; i < SIZES; at += (size_t)kSizes[i], i++) {
+		session.blocked = (int)(i % 3); // a non-blocking program asks again
+		while (fake_write(&session, out + at, kSizes[i]) < 0)
+			;
+		session.blocked = (int)(i % 2);
+		while (fake_read(&session, in + at, kSizes[i]) < 0)
+			;
+	}
+	fake_write_ex(&session, out, 10, &moved);
+	fake_free(&session);
+	return memcmp(in, out, total) != 0;
+}
+
+#define THREAD_CALLS 3000
+#define THREAD_BYTES 700
+static struct fake_session shared;
+static char *shared_bytes;
+
+static void *write_all(void *unused)
+{
+	for (int i = 0; i < THREAD_CALLS; i++)
+		fake_write(&shared, shared_bytes + i * THREAD_BYTES, THREAD_BYTES);
+	return unused;
+}
+
+static int threads(void)
+{
+	static char in[THREAD_BYTES];
+	pthread_t writer;
+
+	shared_bytes = patterned(THREAD_CALLS * THREAD_BYTES);
+	shared.incoming = shared_bytes;
+	shared.incoming_bytes = THREAD_CALLS * THREAD_BYTES;
+	pthread_create(&writer, 0, write_all, 0);
+	for (int i = 0; i < THREAD_CALLS; i++)
+		fake_read(&shared, in, THREAD_BYTES);
+	pthread_join(writer, 0);
+	return 0;
+}
+
+static int tree(void)
+{
+	int status = 0;
+	pid_t child = fork();
+
+	if (child == 0) {
+		if (fork() == 0)
+			_exit(7);
+		wait(&status);
+		execl("/bin/sh", "sh", "-c", "exit $0", "5", (char *)0);
+		_exit(127);
+	}
+	waitpid(child, &status, 0);
+	return WEXITSTATUS(status) == 5 ? 0 : 1;
+}
+
+// Calls until standard input ends, so that things can happen to the sensor meanwhile.
+static int steadily(void)
+{
+	enum { SIZE = 1000 };
+	struct fake_session session = {0};
+	char *out = patterned(SIZE);
+	char end;
+
+	for (int i = 0; i < 4000; i++) {
+		memcpy(out, &i, sizeof(i));
+		fake_write(&session, out, SIZE);
+		usleep(300);
+	}
+	return read(0, &end, 1) < 0;
+}
+
+int main(int count, char **arguments)
+{
+	char go;
+
+	if (count < 2 || read(0, &go, 1) != 1)
+		return 2;
+	if (strcmp(arguments[1], "calls") == 0)
+		return calls();
+	if (strcmp(arguments[1], "threads") == 0)
+		return threads();
+	if (strcmp(arguments[1], "tree") == 0)
+		return tree();
+	if (strcmp(arguments[1], "steadily") == 0)
+		return steadily();
+	return 2;
+}
