@@ -329,7 +329,9 @@ def run_cases(build, wanted):
             name = function.__name__.replace("_", "-")
             if wanted and not any(word in name for word in wanted):
                 continue
-            bench = Bench(build, folder, provider)
+            own_folder = os.path.join(folder, name)
+            os.mkdir(own_folder, 0o755)
+            bench = Bench(build, own_folder, provider)
             started = time.monotonic()
             try:
                 try:
