@@ -42,7 +42,9 @@ Result<std::span<const std::uint8_t>> map_file(OwnedFd file) {
   const auto size = static_cast<std::uint64_t>(status.st_size);
   if (!S_ISREG(status.st_mode) || size > kMostFileBytes) return fault("not a regular file, or too large");
   if (size == 0) return std::span<const std::uint8_t>{};
-  void* mapped = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
+  // Shared, though nothing is written: into private mappings of a probed file the kernel puts the
+  // breakpoints, and another recording's would be taken for the file's bytes.
+  void* mapped = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.get(), 0);
   if (mapped == MAP_FAILED) return errno_fault("map the file");
   return std::span(static_cast<const std::uint8_t*>(mapped), size);
 }

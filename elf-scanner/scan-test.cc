@@ -25,7 +25,7 @@ class MappedFile {
     struct stat status {};
     if (!file || ::fstat(file.get(), &status) != 0 || status.st_size == 0) return;
     size_ = static_cast<std::size_t>(status.st_size);
-    void* mapped = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.get(), 0);
+    void* mapped = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, file.get(), 0);
     if (mapped != MAP_FAILED) data_ = static_cast<std::uint8_t*>(mapped);
   }
   MappedFile(const MappedFile&) = delete;
