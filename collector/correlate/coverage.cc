@@ -40,6 +40,7 @@ std::string failure_text(const FileReport& report) {
     case FileOutcome::no_tls_library:
       break;
     case FileOutcome::refused:
+      if (!report.reason.empty()) return report.reason;  // the scanner's own sentence: which library, and why not
       text = "the scanner is not certain of it";
       break;
     case FileOutcome::open_failed:
