@@ -29,15 +29,13 @@ struct InnerContent {
 };
 
 // {"type": "base64" | "text" | "url" | "file", "media_type", "data", "url", "file_id"}
-void read_source(JsonReader& reader, JsonObject& source, ContentPart& part) {
+// Where the type stands behind the data, a text is described by its size only.
+void read_source(JsonReader& reader, JsonValue source, ContentPart& part) {
   std::string type;
-  JsonValue field;
-  if (reader.find(source, "type", field)) {
-    (void)reader.read_text(field, type);
-  }
-  (void)reader.restart(source);
   reader.each_field(source, [&](std::string_view key, JsonValue value) {
-    if (key == "media_type") {
+    if (key == "type") {
+      (void)reader.read_text(value, type);
+    } else if (key == "media_type") {
       (void)reader.read_text(value, part.media_type);
     } else if (key == "url") {
       read_url(reader, value, part);
@@ -78,10 +76,7 @@ void read_block_field(JsonReader& reader, std::string_view key, JsonValue field,
   } else if (key == "content") {
     read_inner(reader, field, block.inner);
   } else if (key == "source") {
-    JsonObject source;
-    if (reader.enter(field, source)) {
-      read_source(reader, source, part);
-    }
+    read_source(reader, field, part);
   }
 }
 
@@ -105,13 +100,12 @@ void read_inner(JsonReader& reader, JsonValue value, InnerContent& inner) {
   (void)reader.each_element(value, [&](JsonValue element) {
     ContentPart part;
     reader.each_field(element, [&](std::string_view key, JsonValue field) {
-      JsonObject source;
       if (key == "type") {
         (void)reader.read_text(field, part.type);
       } else if (key == "text") {
         (void)reader.read_text(field, part.text);
-      } else if (key == "source" && reader.enter(field, source)) {
-        read_source(reader, source, part);
+      } else if (key == "source") {
+        read_source(reader, field, part);
       }
     });
     inner.images += part.type == "image" ? 1 : 0;

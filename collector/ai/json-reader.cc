@@ -49,6 +49,10 @@ std::optional<JsonObject> JsonReader::open(std::string_view text, MissingSet fro
 
 std::optional<JsonObject> JsonReader::open_event(std::string_view text) {
   JsonObject object;
+  if (!is_json(text)) {
+    missing_.add(Missing::malformed);
+    return std::nullopt;
+  }
   if (parser_.iterate(text.data(), text.size(), text.size() + simdjson::SIMDJSON_PADDING).get(document_) !=
           simdjson::SUCCESS ||
       document_.get_object().get(object) != simdjson::SUCCESS) {

@@ -33,13 +33,15 @@ class JsonReader {
   std::optional<JsonObject> open(std::string_view text, MissingSet from);
   // The same from its beginning.
   std::optional<JsonObject> open_again();
-  // Of text that is followed by kSsePadding readable bytes and stays where it is; malformed: nothing.
+  // Of text that is followed by kSsePadding readable bytes and stays where it is; malformed: nothing. All of
+  // it is known to be JSON then, so that fields may be looked up.
   std::optional<JsonObject> open_event(std::string_view text);
 
   // An error ends a document, and simdjson 3.0 must not be asked anything more of it then. So decoders ask
   // through these functions only.
 
-  // The field of that name, wherever it stands.
+  // The field of that name, wherever it stands. Of events only: in malformed objects simdjson 3.0 may take
+  // what stands outside for a field.
   bool find(JsonObject& object, std::string_view key, JsonValue& value);
   // The object that a value is.
   bool enter(JsonValue value, JsonObject& object);

@@ -384,7 +384,6 @@ StreamStep OpenAiChatDecoder::on_event(JsonReader& reader, std::string_view data
   }
   auto event = reader.open_event(data);
   if (!event.has_value()) {
-    reader.add_missing(Missing::malformed);
     return step;
   }
   reader.each_field(*event, [&](std::string_view key, JsonValue field) {
