@@ -131,6 +131,7 @@ int show(const ShowOptions& options) {
       return kFailure;
     }
     if (got > 0) lines.take({buffer.get(), static_cast<std::size_t>(got)});
+    if (got == 0) view.flush();
     if (got == 0 && (!options.follow || !wait_for_more(signals))) break;
   }
   view.finish();

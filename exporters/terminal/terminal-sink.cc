@@ -26,6 +26,7 @@ TerminalSink::TerminalSink(ViewOptions options, Output output)
 void TerminalSink::render(std::uint64_t, schema::Event::Reader event) { view_.on_event(event); }
 
 Result<Done, SinkFailure> TerminalSink::write() {
+  view_.flush();
   if (!gone_ && !output_.write(text_)) gone_ = true;
   text_.clear();
   return Done{};

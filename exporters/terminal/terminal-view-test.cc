@@ -115,6 +115,7 @@ class Screen {
     taken.swap(text_);
     return taken;
   }
+  void flush() { view_.flush(); }
   std::string finished() {
     view_.finish();
     return text();
@@ -204,8 +205,7 @@ TEST_CASE("a typical run reads like this while it runs") {
 14:02:09.872 claude[4121]    ← #1  200  ttft 0.61s  2.75s  in 9,812 (cached 9,102)  out 214  tool_use
                              ⚙ Bash {"command":"npm test"}
 14:02:09.874   sh[4190]      exec  sh -c 'npm test'
-14:02:09.875     npm[4191]   exec  npm test
-14:02:09.876     npm[4191]   exit 1 in 3.10s
+14:02:09.875     npm[4191]   exec  npm test                                          exit 1 in 3.10s
 14:02:09.877   sh[4190]      exit 1 in 3.20s
 14:02:09.878 claude[4121]    ✗ Bash  failed  29 B  "1 failing: adds two numbers"
 14:02:09.879 claude[4121]    → #2  anthropic  claude-sonnet-4  3 msgs 14 tools 41.2 kB  "fix the failing test"
@@ -435,11 +435,26 @@ TEST_CASE("hostile bytes reach the terminal as visible escapes, whatever field t
   }
 }
 
+TEST_CASE("a program that only leads to the next leaves no line, if it leads there at once") {
+  Screen screen({.columns = 80});
+  screen.start();
+  screen.fork(4121, 4190);
+  (void)screen.text();
+  screen.exec(4190, "env", {"/usr/bin/env", "node", "cli.js"});
+  screen.exec(4190, "node", {"node", "cli.js"});
+  CHECK(screen.text() == "");
+  screen.flush();
+  CHECK(screen.text() == "14:02:07   node[4190]    exec  node cli.js\n");
+  screen.exec(4190, "sh", {"sh"});
+  screen.exec(4191, "true", {"true"});
+  CHECK(screen.text() == "14:02:07   sh[4190]      exec  sh\n");
+}
+
 TEST_CASE("lines held beyond the bound are counted") {
   Screen screen({.columns = 100, .holding = Holding::until_finish});
   screen.start();
-  for (int i = 0; i < 20'010; ++i) screen.exec(4200, "true", {"true"});
-  screen.exit(4200, "true", 0, 1);
+  for (std::uint32_t i = 0; i < 20'010; ++i) screen.exec(10'000 + i, "true", {"true"});
+  screen.exit(10'000, "true", 0, 1);
   const std::string all = screen.finished();
   CHECK(all.substr(0, all.find('\n')) == "… 11 earlier lines not kept: record with -o FILE to have all");
   CHECK(std::count(all.begin(), all.end(), '\n') > 20'000);

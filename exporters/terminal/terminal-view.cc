@@ -9,9 +9,11 @@
 namespace oisp {
 namespace {
 
-constexpr std::size_t kExitColumn = 100;      // where the end of a process stands at most
+constexpr std::size_t kExitColumn = 100;  // where the end of a process stands at most
+// A program that replaces itself so soon was only the way to the next: env, a script's interpreter.
+constexpr std::uint64_t kPassingNs = 100'000'000;
 constexpr std::size_t kFirstWhoColumns = 14;  // python3[12345]
-constexpr std::size_t kMostWhoColumns = 30;
+constexpr std::size_t kMostWhoColumns = 22;
 
 std::size_t sane_columns(std::size_t columns) {
   return columns == 0 ? kDefaultColumns : std::clamp(columns, kFewestColumns, kMostColumns);
@@ -139,10 +141,28 @@ void TerminalView::put(StyledLine line, std::string_view request_id) {
   ++first_held_;
 }
 
-void TerminalView::put_exec(StyledLine line, std::uint32_t pid) {
-  put(std::move(line));
+// The last line is kept for a moment where it is a program's start: its end, or the program that it
+// becomes, may follow at once and stand on the same line.
+void TerminalView::put_exec(StyledLine line, std::uint32_t pid, std::uint64_t ts) {
+  const auto before = execs_.find(pid);
+  const bool passing =
+      before != execs_.end() && !held_.empty() && before->second == lines_ - 1 && ts - last_exec_ts_ < kPassingNs;
+  last_exec_ts_ = ts;
+  if (passing) {
+    held_.back().line = std::move(line);
+    return;
+  }
   if (execs_.size() >= kMostProcesses) execs_.clear();
-  execs_[pid] = lines_ - 1;
+  execs_[pid] = lines_;
+  if (options_.holding != Holding::none) return put(std::move(line));
+  write_all_held();
+  last_request_id_.clear();
+  ++lines_;
+  held_.push_back({.line = std::move(line), .end = {}});
+}
+
+void TerminalView::flush() {
+  if (options_.holding == Holding::none) write_all_held();
 }
 
 void TerminalView::write_held(const Held& held) {

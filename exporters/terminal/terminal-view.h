@@ -44,6 +44,8 @@ class TerminalView {
   TerminalView& operator=(const TerminalView&) = delete;
 
   void on_event(schema::Event::Reader event);
+  // Nothing more is there for now: writes what is held only in the hope of a better line.
+  void flush();
   // No more events will come: what is held is written, and the summary unless it was.
   void finish();
 
@@ -75,7 +77,7 @@ class TerminalView {
   // same exchange (`request_id`).
   StyledLine begin_line(schema::Event::Reader event, std::string_view request_id = {});
   void put(StyledLine line, std::string_view request_id = {});
-  void put_exec(StyledLine line, std::uint32_t pid);
+  void put_exec(StyledLine line, std::uint32_t pid, std::uint64_t ts);
   void write_held(const Held& held);
   void write_all_held();
   void show_summary();
@@ -94,6 +96,7 @@ class TerminalView {
   std::deque<Held> held_;
   std::uint64_t first_held_ = 0;                            // number of held_.front()
   std::unordered_map<std::uint32_t, std::uint64_t> execs_;  // pid -> number of its line
+  std::uint64_t last_exec_ts_ = 0;
   std::uint64_t lines_ = 0;
   std::uint64_t dropped_lines_ = 0;
   std::size_t who_columns_ = 0;

@@ -67,7 +67,7 @@ void TerminalView::on_exec(schema::Event::Reader event, schema::ProcessExec::Rea
   const std::size_t left = room(line);
   if (left > 2) line.field(harmless(command_line(exec, left * 4), left));
   if (exec.getArgsTruncated() == schema::Tri::YES) line.add(" …", Style::faint);
-  put_exec(std::move(line), pid);
+  put_exec(std::move(line), pid, event.getTs());
 }
 
 void TerminalView::on_exit(schema::Event::Reader event, schema::ProcessExit::Reader exit) {
