@@ -283,6 +283,12 @@ class Bench:
         os.chmod(name, 0o644)
         return name
 
+    def kill_helpers(self):
+        """After a failure, the case's own programs (clients that wait, say) end, so that only the sensor's count."""
+        for pid, (ppid, comm, _) in processes().items():
+            if ppid == os.getpid() and pid != self.provider.process.pid and not comm.startswith("oisp-"):
+                os.kill(pid, signal.SIGKILL)
+
     def clean(self):
         """After a case: nothing of it may be left."""
         for recording in self.recordings:
@@ -333,21 +339,26 @@ def run_cases(build, wanted):
             os.mkdir(own_folder, 0o755)
             bench = Bench(build, own_folder, provider)
             started = time.monotonic()
+            problems = []
             try:
-                try:
-                    function(bench)
-                finally:
-                    bench.clean()
-                print(f"PASS {name} ({time.monotonic() - started:.1f} s)", flush=True)
-                passed += 1
+                for step in (lambda: function(bench), bench.clean):
+                    try:
+                        step()
+                    except Failure as reason:
+                        problems.append(str(reason))
+                        bench.kill_helpers()
+                    except (Skip, KeyboardInterrupt):
+                        bench.clean()
+                        raise
+                    except Exception:  # A bug of a test is a failure of it, too.
+                        problems.append(traceback.format_exc())
+                        bench.kill_helpers()
             except Skip as reason:
                 print(f"SKIP {name}: {reason}", flush=True)
-            except Failure as reason:
-                print(f"FAIL {name}: {reason}", flush=True)
-                failed += 1
-            except Exception:  # A bug of a test is a failure of it, too.
-                print(f"FAIL {name}: {traceback.format_exc()}", flush=True)
-                failed += 1
+            else:
+                passed, failed = passed + (not problems), failed + bool(problems)
+                word = "FAIL" if problems else "PASS"
+                print(f"{word} {name} ({time.monotonic() - started:.1f} s) {'; then: '.join(problems)}".rstrip(), flush=True)
             provider.skip()
     finally:
         provider.stop()
