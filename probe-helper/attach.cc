@@ -57,21 +57,27 @@ Result<OwnedFd> attach_multi(int program, int file, std::span<const ProbePoint> 
   return made;
 }
 
-Result<OwnedFd> attach_perf(const UprobeKind& kind, int program, int file, const ProbePoint& point, bool at_return) {
+Result<OwnedFd> open_perf(const UprobeKind& kind, int file, std::uint64_t offset, bool at_return) {
   const std::string path = path_of(file);
   perf_event_attr event{};
   event.size = sizeof event;
   event.type = kind.perf_type;
   event.config = at_return ? std::uint64_t{1} << kind.return_bit : 0;
   event.config1 = address_of(path.c_str());
-  event.config2 = point.offset;
-  const OwnedFd probe(static_cast<int>(::syscall(SYS_perf_event_open, &event, -1, 0, -1, PERF_FLAG_FD_CLOEXEC)));
+  event.config2 = offset;
+  OwnedFd probe(static_cast<int>(::syscall(SYS_perf_event_open, &event, -1, 0, -1, PERF_FLAG_FD_CLOEXEC)));
   if (!probe) return errno_fault("open a perf uprobe");
+  return probe;
+}
+
+Result<OwnedFd> attach_perf(const UprobeKind& kind, int program, int file, const ProbePoint& point, bool at_return) {
+  auto probe = open_perf(kind, file, point.offset, at_return);
+  if (!probe) return probe.error();
   LIBBPF_OPTS(bpf_link_create_opts, options);
   options.perf_event.bpf_cookie = point.cookie;
-  OwnedFd link(::bpf_link_create(program, probe.get(), BPF_PERF_EVENT, &options));
+  OwnedFd link(::bpf_link_create(program, probe->get(), BPF_PERF_EVENT, &options));
   if (!link) return errno_fault("attach to a perf uprobe");
-  if (::ioctl(probe.get(), PERF_EVENT_IOC_ENABLE, 0) != 0) return errno_fault("enable a perf uprobe");
+  if (::ioctl(probe->get(), PERF_EVENT_IOC_ENABLE, 0) != 0) return errno_fault("enable a perf uprobe");
   return link;
 }
 
@@ -102,6 +108,28 @@ Result<UprobeKind> find_perf_uprobes() {
   auto bit = read_number("/sys/bus/event_source/devices/uprobe/format/retprobe", "config:");
   if (!bit) return bit.error();
   return UprobeKind{.multi = false, .perf_type = *type, .return_bit = *bit};
+}
+
+bool lacks_uprobe_multi() {
+  const bpf_insn nothing[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+                              {.code = BPF_JMP | BPF_EXIT}};
+  LIBBPF_OPTS(bpf_prog_load_opts, options);
+  options.expected_attach_type = static_cast<bpf_attach_type>(kTraceUprobeMulti);
+  const OwnedFd program(
+      ::bpf_prog_load(BPF_PROG_TYPE_KPROBE, "oisp_nothing", "GPL", nothing, std::size(nothing), &options));
+  const OwnedFd folder(::open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!program || !folder) return false;
+  // Only a kernel that has it gets so far as to say that a folder cannot be probed.
+  const ProbePoint point;
+  const auto link = attach_multi(program.get(), folder.get(), {&point, 1}, false);
+  return !link && link.error().error != EBADF;
+}
+
+bool may_open_perf_uprobes(const UprobeKind& kind) {
+  const OwnedFd self(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+  // Beyond the end of any file: who may, hears that it is invalid.
+  const auto probe = open_perf(kind, self.get(), std::uint64_t{1} << 62, false);
+  return probe || (probe.error().error != EACCES && probe.error().error != EPERM);
 }
 
 Result<std::vector<OwnedFd>> attach_uprobes(const UprobeKind& kind, int program, int file,

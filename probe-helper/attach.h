@@ -22,6 +22,13 @@ struct UprobeKind {
 // Reads what perf uprobes are called here; before the sandbox.
 Result<UprobeKind> find_perf_uprobes();
 
+// Does the kernel say that it has no uprobe_multi? Asked with an empty program, long before the
+// sensor's own are loaded: verifying those takes long.
+bool lacks_uprobe_multi();
+
+// May this process open perf uprobes? Nothing is placed.
+bool may_open_perf_uprobes(const UprobeKind& kind);
+
 struct ProbePoint {
   std::uint64_t offset = 0;  // in the file
   std::uint64_t cookie = 0;

@@ -47,7 +47,7 @@ Refusal refusal_of(CanaryVerdict verdict) {
 
 Result<Loaded, Refusal> load_what_works(bool force_perf) {
   CanaryVerdict verdict = CanaryVerdict::not_attached;
-  if (!force_perf) {
+  if (!force_perf && !lacks_uprobe_multi()) {
     auto loaded = load_and_try({.multi = true}, verdict);
     if (loaded && verdict == CanaryVerdict::fine) return loaded;
     if (!loaded && loaded.error().exit_status == 3) return loaded.error();
@@ -59,6 +59,7 @@ Result<Loaded, Refusal> load_what_works(bool force_perf) {
                    .sentence = "this kernel has no uprobes (" + kind.error().text() +
                                "): one built with CONFIG_UPROBE_EVENTS is needed"};
   }
+  if (!may_open_perf_uprobes(*kind)) return refusal_of(CanaryVerdict::not_attached);
   auto loaded = load_and_try(*kind, verdict);
   if (loaded && verdict != CanaryVerdict::fine) return refusal_of(verdict);
   return loaded;
