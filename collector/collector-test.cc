@@ -128,7 +128,8 @@ class Run {
     records.clear();
   }
 
-  void send_file(oisp_file_key key, schema::FileReport::Outcome outcome, const char* family, const char* name) {
+  void send_file(oisp_file_key key, schema::FileReport::Outcome outcome, const char* family, const char* name,
+                 const char* reason = "") {
     capnp::MallocMessageBuilder message;
     auto file = message.initRoot<schema::FromHelper>().initFile();
     file.setDevice(key.device);
@@ -136,6 +137,7 @@ class Run {
     file.setOutcome(outcome);
     file.setFamily(family);
     file.setName(name);
+    file.setReason(reason);
     file.setSites(12);
     helper->send(message);
   }
@@ -273,7 +275,7 @@ void open_stream(SpanMaker& records, Who who, std::uint64_t at, std::uint64_t se
 }  // namespace
 
 TEST_CASE("a request to a model, from records to events") {
-  Run run({{"command", "claude"}, {"command", "--token=" + kKey}});
+  Run run({{"command", "claude"}, {"command", "--token=" + kKey}, {"pid", "4121"}});
   run.connect_exporter();
   run.connect_helper();
   run.begin();
@@ -418,6 +420,8 @@ TEST_CASE("each TLS connection that was not read is a blind spot with its reason
   const Who odd{.tgid = 40};
   records.exec(odd, 1 * kSecond, "/opt/odd", "odd", OISP_KIND_PROCESS_EXEC, {.device = 8, .inode = 40});
   run.send_file({.device = 8, .inode = 40}, schema::FileReport::Outcome::REFUSED, "openssl 3.0", "odd");
+  run.send_file({.device = 8, .inode = 11}, schema::FileReport::Outcome::REFUSED, "", "libgnutls.so",
+                "GnuTLS: not supported yet");
   run.send_records();
   for (const Who& who : {wget, tool, odd}) {
     const std::uint64_t cookie = 1000 + who.tgid;

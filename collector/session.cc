@@ -69,7 +69,7 @@ void Session::take(ReceivedOrder received) {
     case OrderKind::finish:
       if (finish_) return;
       finish_ = RunEnd{.interrupted = order.detail != 0, .wait_status = {}};
-      if (settings_.pid < 0) finish_->wait_status = static_cast<int>(order.value);
+      if (!settings_.command.empty()) finish_->wait_status = static_cast<int>(order.value);
       if (drained_) return end_of_run();
       return patience_.start(limits::kDrainPatienceMs);
     default:

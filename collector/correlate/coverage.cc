@@ -21,6 +21,9 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kOtherLib
     {"libtls.so", "LibreSSL's libtls"},
 }};
 
+// How the scanner ends what it says of a library that it knows and cannot probe.
+constexpr std::string_view kNotSupported = ": not supported yet";
+
 std::pair<std::uint64_t, std::uint64_t> pair_of(oisp_file_key key) { return {key.device, key.inode}; }
 
 std::string program_of(const Process* process) {
@@ -88,9 +91,10 @@ void Coverage::on_path(oisp_file_key key, std::string_view path) {
   } else if (paths_.size() < limits::kMostFiles) {
     known = &paths_[file_key];
   }
-  if (known != nullptr && (known->empty() || (whole && known->front() != '/'))) *known = path;
-  if (const auto file = files_.find(file_key); file != files_.end()) {
-    if (file->second.path.empty() || (whole && file->second.path.front() != '/')) file->second.path = path;
+  const auto improves = [whole](const std::string& name) { return name.empty() || whole || name.front() != '/'; };
+  if (known != nullptr && improves(*known)) *known = path;
+  if (const auto file = files_.find(file_key); file != files_.end() && improves(file->second.path)) {
+    file->second.path = path;
   }
 }
 
@@ -167,6 +171,13 @@ Coverage::Reason Coverage::reason_unread(const Connection& connection, const Pro
   }
   const bool probed =
       std::ranges::any_of(files, [](const File* file) { return file->report.outcome == FileOutcome::probed; });
+  if (failure != nullptr && !probed && failure->report.reason.ends_with(kNotSupported)) {
+    const std::string& reason = failure->report.reason;
+    const std::string where = failure->path.empty() || failure->path == program ? "" : " (" + failure->path + ")";
+    return {.word = "no_tls_library",
+            .detail = program + " uses " + reason.substr(0, reason.size() - kNotSupported.size()) + where +
+                      ", which cannot be read yet: a build of it with the distribution's OpenSSL can"};
+  }
   if (failure != nullptr && !probed) {
     const std::string name = failure->path.empty() ? program : failure->path;
     return {.word = "probe_refused",
