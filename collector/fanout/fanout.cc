@@ -63,7 +63,9 @@ std::uint64_t Fanout::end_for(const Sink& sink) const {
   std::uint64_t end = queue_.next();
   if (!sink.after_file()) return end;
   for (const auto& other : sinks_) {
-    if (other->kind() == SinkKind::jsonl && !other->failed()) end = std::min(end, other->acknowledged() + 1);
+    // Not those that wait themselves: lines as JSON, where the view would be.
+    if (other->kind() == SinkKind::jsonl && !other->after_file() && !other->failed())
+      end = std::min(end, other->acknowledged() + 1);
   }
   return end;
 }

@@ -8,7 +8,7 @@ import subprocess
 
 import plans
 from compare import check_ledgers, compare
-from harness import CLIENTS, PATIENCE_S, Skip, bpf_left_over, case, check, descendants, need, roles, wait_for
+from harness import CLIENTS, PATIENCE_S, Skip, bpf_left_over, case, check, descendants, need, processes, roles, wait_for
 
 
 @case
@@ -162,7 +162,7 @@ def killed_command_line(bench):
     own = roles(recording.pid)
     os.kill(recording.pid, signal.SIGKILL)
     recording.process.wait(10)
-    wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") for name, pid in own.items() if name != "oisp-sensor"),
+    wait_for(lambda: not {pid for name, pid in own.items() if name != "oisp-sensor"} & processes().keys(),
              "the sensor's processes to end", 20)
 
 
@@ -174,7 +174,7 @@ def killed_launcher(bench):
     own = roles(recording.pid)
     check("oisp-launcher" in own, f"roles {own}")
     os.kill(own.pop("oisp-launcher"), signal.SIGKILL)
-    wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in own.values()), "the roles to end", 20)
+    wait_for(lambda: not set(own.values()) & processes().keys(), "the roles to end", 20)
     status = recording.wait(b"\n")
     check(status in (1, 9), f"status {status}")
     check(recording.text(), "it says nothing")
