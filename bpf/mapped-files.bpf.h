@@ -7,19 +7,31 @@
 #define OISP_MAPPED_FILES_BPF_H
 
 /*
- * Stops the current process until its new file is probed. Only where its process group is its
- * parent's: there no shell's job control takes notice.
+ * Does anybody notice a stop of this process? A shell's job control, where its process group is its
+ * own; a debugger; and programs that run another one for somebody, which stop themselves with it.
  */
+static __always_inline bool is_noticed(struct task_struct *task)
+{
+	struct task_struct *parent = BPF_CORE_READ(task, real_parent, group_leader);
+	char name[16] = {};
+
+	if (BPF_CORE_READ(task, ptrace) || BPF_CORE_READ(task, cred, uid.val) != BPF_CORE_READ(parent, cred, uid.val) ||
+	    BPF_CORE_READ(task, signal, pids[PIDTYPE_PGID]) != BPF_CORE_READ(parent, signal, pids[PIDTYPE_PGID]))
+		return 1;
+	BPF_CORE_READ_INTO(&name, parent, comm);
+	return (name[0] == 's' && name[1] == 'u') ||				/* su, sudo */
+	       (name[0] == 'd' && name[1] == 'o' && name[2] == 'a') ||		/* doas */
+	       (name[0] == 'r' && name[1] == 'u' && name[2] == 'n');		/* runuser */
+}
+
+/* Stops the current process until its new file is probed. */
 static __always_inline bool hold_current(struct task_struct *task)
 {
 	struct oisp_control *shared = control_here();
 	__u32 tgid = current_tgid();
 	__u64 now = bpf_ktime_get_boot_ns();
 
-	if (!shared || !shared->hold || BPF_CORE_READ(task, ptrace))
-		return 0;
-	if (BPF_CORE_READ(task, signal, pids[PIDTYPE_PGID]) !=
-	    BPF_CORE_READ(task, real_parent, signal, pids[PIDTYPE_PGID]))
+	if (!shared || !shared->hold || is_noticed(task))
 		return 0;
 	if (bpf_map_update_elem(&held, &tgid, &now, BPF_ANY))
 		return 0;

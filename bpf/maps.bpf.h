@@ -118,9 +118,38 @@ struct call {
 	__u32 role;
 };
 
+/* What one call's chunks have in common. */
+struct transfer {
+	struct oisp_identity identity;
+	__u64 session;
+	__u64 buffer;
+	__u64 stream_offset;
+	__u64 entry_ns;
+	__u64 return_ns;
+	__u32 call_length;
+	__u32 captured;
+	__u32 offset;
+	__u32 site;
+	__u32 flags; /* of every chunk */
+	__u32 direction;
+};
+
+/* A walk from a file up to the task's root directory, across mounts, and back down as text. */
+struct walk {
+	__u64 dentry;
+	__u64 mount;
+	__u64 root_dentry;
+	__u64 root_mount;
+	__u32 names;
+	__u32 length;
+	__u32 cut; /* 1: the text is not the whole path */
+	__u32 reserved;
+};
+
 /*
  * Calls nest (a handshake inside a read, TLS inside TLS), so they are a small stack of the task;
- * two threads of one session never share it. The rest is room to put paths together.
+ * two threads of one session never share it. The rest is room for loops to work in: values that come
+ * from a map are unknown to the verifier, so that it follows a loop once and not once for each number.
  */
 #define CALL_DEPTH 4
 #define PATH_DEPTH 40
@@ -128,9 +157,17 @@ struct task_state {
 	__u32 depth;
 	__u32 reserved;
 	struct call calls[CALL_DEPTH];
+	struct transfer transfer;
+	struct walk walk;
 	__u64 names[PATH_DEPTH]; /* struct dentry *, from the leaf up */
 	__u8 path[OISP_PATH_BYTES + 256];
 	__u8 cwd[OISP_PATH_BYTES + 256];
+};
+
+/* What a loop's callback gets: it must be on the stack. */
+struct loop {
+	struct task_state *state;
+	__u8 *text; /* of OISP_PATH_BYTES + 256 */
 };
 
 struct {

@@ -11,25 +11,14 @@ static __always_inline struct mount *mount_of(struct vfsmount *vfsmount)
 	return (void *)vfsmount - bpf_core_field_offset(struct mount, mnt);
 }
 
-/* A walk from a file up to the task's root directory, across mounts, and back down as text. */
-struct walk {
-	struct task_state *state;
-	__u8 *text; /* of OISP_PATH_BYTES + 256 */
-	__u64 dentry;
-	__u64 mount;
-	__u64 root_dentry;
-	__u64 root_mount;
-	__u32 names;
-	__u32 length;
-	__u32 cut; /* 1: the text is not the whole path */
-	__u32 reserved;
-};
-
-static long collect_name(__u32 step, struct walk *walk)
+/* Upwards: the names from the leaf to the root. */
+static long collect_name(__u32 step, struct loop *loop)
 {
+	struct walk *walk = &loop->state->walk;
 	struct dentry *dentry = (struct dentry *)walk->dentry;
 	struct mount *mount = (struct mount *)walk->mount;
 	struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
+	__u32 names;
 
 	if (walk->dentry == walk->root_dentry && walk->mount == walk->root_mount)
 		return 1;
@@ -40,18 +29,21 @@ static long collect_name(__u32 step, struct walk *walk)
 		walk->mount = (__u64)above;
 		return above == mount;
 	}
-	if (walk->names >= PATH_DEPTH) {
+	names = walk->names;
+	if (names >= PATH_DEPTH) {
 		walk->cut = 1;
 		return 1;
 	}
-	walk->state->names[walk->names] = walk->dentry;
-	walk->names++;
+	loop->state->names[names] = walk->dentry;
+	walk->names = names + 1;
 	walk->dentry = (__u64)parent;
 	return 0;
 }
 
-static long write_name(__u32 step, struct walk *walk)
+/* Downwards: the text. */
+static long write_name(__u32 step, struct loop *loop)
 {
+	struct walk *walk = &loop->state->walk;
 	__u32 index = walk->names - 1 - step;
 	__u32 length = walk->length;
 	struct dentry *dentry;
@@ -59,14 +51,14 @@ static long write_name(__u32 step, struct walk *walk)
 
 	if (index >= PATH_DEPTH)
 		return 1;
-	dentry = (struct dentry *)walk->state->names[index];
+	dentry = (struct dentry *)loop->state->names[index];
 	size = BPF_CORE_READ(dentry, d_name.len) & 255;
 	if (length >= OISP_PATH_BYTES || length + size + 1 > OISP_PATH_BYTES) {
 		walk->cut = 1;
 		return 1;
 	}
-	walk->text[length] = '/';
-	bpf_probe_read_kernel(walk->text + length + 1, size, BPF_CORE_READ(dentry, d_name.name));
+	loop->text[length] = '/';
+	bpf_probe_read_kernel(loop->text + length + 1, size, BPF_CORE_READ(dentry, d_name.name));
 	walk->length = length + size + 1;
 	return 0;
 }
@@ -75,20 +67,24 @@ static long write_name(__u32 step, struct walk *walk)
 static __always_inline __u32 write_path(struct task_state *state, __u8 *text, const struct path *path,
 					const struct path *root, __u32 *cut)
 {
-	struct walk walk = { .state = state, .text = text };
+	struct loop loop = { .state = state, .text = text };
+	struct walk *walk = &state->walk;
 
-	walk.dentry = (__u64)BPF_CORE_READ(path, dentry);
-	walk.mount = (__u64)mount_of(BPF_CORE_READ(path, mnt));
-	walk.root_dentry = (__u64)BPF_CORE_READ(root, dentry);
-	walk.root_mount = (__u64)mount_of(BPF_CORE_READ(root, mnt));
-	bpf_loop(PATH_DEPTH + 8, collect_name, &walk, 0);
-	if (walk.names == 0) {
+	walk->dentry = (__u64)BPF_CORE_READ(path, dentry);
+	walk->mount = (__u64)mount_of(BPF_CORE_READ(path, mnt));
+	walk->root_dentry = (__u64)BPF_CORE_READ(root, dentry);
+	walk->root_mount = (__u64)mount_of(BPF_CORE_READ(root, mnt));
+	walk->names = 0;
+	walk->length = 0;
+	walk->cut = 0;
+	bpf_loop(PATH_DEPTH + 8, collect_name, &loop, 0);
+	if (walk->names == 0) {
 		text[0] = '/';
 		return 1;
 	}
-	bpf_loop(walk.names, write_name, &walk, 0);
-	*cut |= walk.cut;
-	return walk.length;
+	bpf_loop(PATH_DEPTH, write_name, &loop, 0);
+	*cut |= walk->cut;
+	return walk->length;
 }
 
 /* Room for the texts of an exec record: the directories' and a small or a large argv. */

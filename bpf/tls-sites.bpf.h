@@ -6,22 +6,6 @@
 #ifndef OISP_TLS_SITES_BPF_H
 #define OISP_TLS_SITES_BPF_H
 
-/* What one call's chunks have in common. Plain values: it is passed to a loop's callback. */
-struct transfer {
-	struct oisp_identity identity;
-	__u64 session;
-	__u64 buffer;
-	__u64 stream_offset;
-	__u64 entry_ns;
-	__u64 return_ns;
-	__u32 call_length;
-	__u32 captured;
-	__u32 offset;
-	__u32 site;
-	__u32 flags; /* of every chunk */
-	__u32 direction;
-};
-
 static __always_inline int emit_chunk(struct transfer *transfer, __u32 length, const __u32 room)
 {
 	struct ticket ticket = {};
@@ -59,8 +43,9 @@ static __always_inline int emit_chunk(struct transfer *transfer, __u32 length, c
 	return 0;
 }
 
-static long next_chunk(__u32 index, struct transfer *transfer)
+static long next_chunk(__u32 index, struct loop *loop)
 {
+	struct transfer *transfer = &loop->state->transfer;
 	__u32 left = transfer->captured - transfer->offset;
 	__u32 length = left < OISP_CHUNK_BYTES ? left : OISP_CHUNK_BYTES;
 
@@ -95,9 +80,10 @@ static __always_inline void emit_data(const struct call *call, const struct oisp
 {
 	__u32 direction = call->role == OISP_ROLE_WRITE ? OISP_DIRECTION_WRITE : OISP_DIRECTION_READ;
 	struct oisp_session *session = session_of(current_tgid(), call->session, identity);
-	struct transfer transfer = {};
+	struct loop loop = { .state = state_of(bpf_get_current_task_btf(), 1) };
+	struct transfer *transfer;
 
-	if (!session) {
+	if (!session || !loop.state) {
 		count(no_state, 1);
 		return;
 	}
@@ -105,30 +91,30 @@ static __always_inline void emit_data(const struct call *call, const struct oisp
 		count(ignored, 1);
 		return;
 	}
-	if (!session->seen) {
-		session->seen = 1;
-		transfer.flags |= OISP_FLAG_STREAM_NEW;
-	}
-	transfer.identity = *identity;
-	transfer.session = call->session;
-	transfer.buffer = call->buffer;
-	/* By address, so that the two directions' threads do not meet. */
+	transfer = &loop.state->transfer;
+	transfer->identity = *identity;
+	transfer->session = call->session;
+	transfer->buffer = call->buffer;
+	/* Atomic, each in its own place: the two directions may be two threads. */
 	if (direction == OISP_DIRECTION_WRITE)
-		transfer.stream_offset = __sync_fetch_and_add(&session->moved[OISP_DIRECTION_WRITE], moved);
+		transfer->stream_offset = __sync_fetch_and_add(&session->moved[OISP_DIRECTION_WRITE], moved);
 	else
-		transfer.stream_offset = __sync_fetch_and_add(&session->moved[OISP_DIRECTION_READ], moved);
-	transfer.entry_ns = call->entry_ns;
-	transfer.return_ns = return_ns;
-	transfer.call_length = moved;
-	transfer.captured = moved;
-	transfer.site = call->site;
-	transfer.direction = direction;
+		transfer->stream_offset = __sync_fetch_and_add(&session->moved[OISP_DIRECTION_READ], moved);
+	transfer->entry_ns = call->entry_ns;
+	transfer->return_ns = return_ns;
+	transfer->call_length = moved;
+	transfer->captured = moved;
+	transfer->offset = 0;
+	transfer->site = call->site;
+	transfer->flags = session->seen ? 0 : OISP_FLAG_STREAM_NEW;
+	transfer->direction = direction;
+	session->seen = 1;
 	if (moved > max_capture) {
-		transfer.captured = max_capture;
-		transfer.flags |= OISP_FLAG_CUT;
+		transfer->captured = max_capture;
+		transfer->flags |= OISP_FLAG_CUT;
 		count(cut_bytes, moved - max_capture);
 	}
-	bpf_loop(transfer.captured / OISP_CHUNK_BYTES + 1, next_chunk, &transfer, 0);
+	bpf_loop(max_capture / OISP_CHUNK_BYTES + 1, next_chunk, &loop, 0);
 }
 
 static __always_inline struct oisp_tls_session *begin_session(const struct call *call,
