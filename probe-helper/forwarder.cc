@@ -112,7 +112,8 @@ bool Forwarder::advance() {
 
 bool Forwarder::is_blocked() const {
   if (!channel_.is_open() || channel_.is_busy()) return true;
-  return !ring_.is_empty() && !ring_.records(kMostSpanBytes).empty();
+  const std::size_t affordable = std::min<std::uint64_t>(kMostSpanBytes, channel_.credit());
+  return affordable < kMostSpanBytes && ring_.records(affordable).empty() && !ring_.records(kMostSpanBytes).empty();
 }
 
 }  // namespace oisp
