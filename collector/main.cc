@@ -5,6 +5,7 @@
 // (orders, fd 3), the probe helper (records in, credit out) and the exporters (events out, what was
 // kept in). What it keeps of content has its secrets replaced before it leaves (collector/redact).
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/prctl.h>
 
 #include <cstdlib>
@@ -47,9 +48,18 @@ int fail(const Fault& fault) {
   return 1;
 }
 
+// Bodies come and go. glibc would give each one's pages back and fault them in again for the next: three
+// quarters of the time that a request of 1 MiB takes.
+void keep_freed_memory() {
+  constexpr int kKeptBytes = 16 << 20;
+  (void)::mallopt(M_TRIM_THRESHOLD, kKeptBytes);
+  (void)::mallopt(M_MMAP_THRESHOLD, kKeptBytes);
+}
+
 int run() {
   (void)::prctl(PR_SET_NAME, "oisp-collector", 0, 0, 0);
   set_log_name("oisp-collector");
+  keep_freed_memory();
   OwnedFd orders(kOrdersFd);
   if (::fcntl(orders.get(), F_SETFD, FD_CLOEXEC) != 0) return fail(errno_fault("no orders on descriptor 3"));
   auto loop = Loop::make();

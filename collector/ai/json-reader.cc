@@ -15,20 +15,23 @@ std::string_view content_of(std::string_view token) {
 
 }  // namespace
 
-std::optional<JsonObject> JsonReader::iterate(std::string_view text) {
-  text_.reserve(text.size() + simdjson::SIMDJSON_PADDING);
-  text_.assign(text);
-  if (parser_.iterate(text_.data(), text_.size(), text_.capacity()).get(document_) != simdjson::SUCCESS) {
-    return std::nullopt;
-  }
-  return open_again();
+bool JsonReader::iterate(std::string_view padded) {
+  text_ = padded;
+  return parser_.iterate(padded.data(), padded.size(), padded.size() + simdjson::SIMDJSON_PADDING).get(document_) ==
+         simdjson::SUCCESS;
+}
+
+std::optional<JsonObject> JsonReader::open_copy(std::string_view text) {
+  copy_.reserve(text.size() + simdjson::SIMDJSON_PADDING);
+  copy_.assign(text);
+  return iterate(copy_) ? open_again() : std::nullopt;
 }
 
 std::optional<JsonObject> JsonReader::open_again() {
   JsonObject object;
   if (alive()) {
     document_.rewind();
-  } else if (parser_.iterate(text_.data(), text_.size(), text_.capacity()).get(document_) != simdjson::SUCCESS) {
+  } else if (!iterate(text_)) {
     return std::nullopt;  // an error ended it, and it ended here before
   }
   if (document_.get_object().get(object) != simdjson::SUCCESS) {
@@ -37,28 +40,24 @@ std::optional<JsonObject> JsonReader::open_again() {
   return object;
 }
 
-std::optional<JsonObject> JsonReader::open(std::string_view text, MissingSet from) {
+std::optional<JsonObject> JsonReader::open(const std::string& text, MissingSet from) {
   if (from.empty()) {
-    if (auto object = iterate(text); object.has_value()) {
+    // A string that grew has room to read beyond its end, nearly always.
+    const bool padded = text.capacity() - text.size() >= simdjson::SIMDJSON_PADDING;
+    if (auto object = padded ? (iterate(text) ? open_again() : std::nullopt) : open_copy(text); object.has_value()) {
       return object;
     }
     missing_.add(Missing::malformed);
   }
-  return iterate(close_json(mend_utf8(text)));
+  return open_copy(close_json(mend_utf8(text)));
 }
 
 std::optional<JsonObject> JsonReader::open_event(std::string_view text) {
-  JsonObject object;
   if (!is_json(text)) {
     missing_.add(Missing::malformed);
     return std::nullopt;
   }
-  if (parser_.iterate(text.data(), text.size(), text.size() + simdjson::SIMDJSON_PADDING).get(document_) !=
-          simdjson::SUCCESS ||
-      document_.get_object().get(object) != simdjson::SUCCESS) {
-    return iterate(mend_utf8(text));
-  }
-  return object;
+  return iterate(text) ? open_again() : open_copy(mend_utf8(text));
 }
 
 bool JsonReader::find(JsonObject& object, std::string_view key, JsonValue& value) {

@@ -28,9 +28,9 @@ class JsonReader {
   [[nodiscard]] MissingSet missing() const { return missing_; }
   void add_missing(Missing missing) { missing_.add(missing); }
 
-  // The object that the text holds. The reader keeps a copy of the text until the next call; `from` says
-  // what the text is known to lack: then what there is of it is made whole.
-  std::optional<JsonObject> open(std::string_view text, MissingSet from);
+  // The object that the text holds, which stays where it is while it is read. `from` says what the text is
+  // known to lack: then what there is of it is made whole.
+  std::optional<JsonObject> open(const std::string& text, MissingSet from);
   // The same from its beginning.
   std::optional<JsonObject> open_again();
   // Of text that is followed by kSsePadding readable bytes and stays where it is; malformed: nothing. All of
@@ -117,12 +117,15 @@ class JsonReader {
   bool afford_item();
 
  private:
-  std::optional<JsonObject> iterate(std::string_view text);
+  // `padded` bytes are followed by SIMDJSON_PADDING readable ones.
+  bool iterate(std::string_view padded);
+  std::optional<JsonObject> open_copy(std::string_view text);
   bool alive() { return document_.is_alive(); }
 
   simdjson::ondemand::parser parser_;
   simdjson::ondemand::document document_;
-  std::string text_;
+  std::string_view text_;  // what the document was made of
+  std::string copy_;
   std::size_t text_left_;
   std::size_t items_left_ = kMostItems;
   MissingSet missing_;
