@@ -71,7 +71,6 @@ std::string missing_capabilities() {
 }
 
 Status settle() {
-  if (::getpid() != ::getsid(0) && ::setsid() < 0) return errno_fault("setsid");  // sudo's pty: already so
   if (::prctl(PR_SET_NAME, "oisp-launcher", 0, 0, 0) != 0) return errno_fault("PR_SET_NAME");
   ::umask(077);
   if (::close_range(3, ~0U, 0) != 0) return errno_fault("close_range");
@@ -104,10 +103,19 @@ Result<Programs> open_programs() {
   return programs;
 }
 
+// Ctrl-C is CMD's alone, so the launcher has a session of its own. Where sudo has put it on a terminal
+// of sudo's own (use_pty) that cannot be: then keys, which sudo passes on, say nothing to it.
 Result<OwnedFd> make_signals() {
+  const bool own_session = ::setsid() >= 0;
   sigset_t ending;
   ::sigemptyset(&ending);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&ending, signal);
+  ::sigaddset(&ending, SIGTERM);
+  for (const int signal : {SIGINT, SIGHUP}) {
+    if (own_session) ::sigaddset(&ending, signal);
+  }
+  for (const int signal : {SIGINT, SIGHUP, SIGQUIT, SIGTSTP}) {
+    if (!own_session) (void)::signal(signal, SIG_IGN);
+  }
   if (::sigprocmask(SIG_BLOCK, &ending, nullptr) != 0) return errno_fault("sigprocmask");
   OwnedFd signals(::signalfd(-1, &ending, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals) return errno_fault("signalfd");
