@@ -1,6 +1,6 @@
 #include "collector/redact/redactor.h"
 
-#include <capnp/dynamic.h>
+#include <capnp/schema.h>
 #include <re2/re2.h>
 #include <sodium.h>
 
@@ -11,6 +11,7 @@
 
 #include "base/bug.h"
 #include "collector/redact/patterns.h"
+#include "collector/redact/text-walk.h"
 
 namespace oisp {
 namespace {
@@ -33,55 +34,9 @@ bool has_digit(std::string_view text) {
   return std::ranges::any_of(text, [](char c) { return c >= '0' && c <= '9'; });
 }
 
-// Walks what is set, depth first, and offers each text to `visit`, which may give another one.
-class TextWalk {
- public:
-  TextWalk(const Redactor& redactor, std::vector<std::string_view>& found) : redactor_(redactor), found_(found) {}
-
-  void walk(capnp::DynamicStruct::Builder object) {
-    for (const auto field : object.getSchema().getNonUnionFields()) visit(object, field);
-    KJ_IF_MAYBE (member, object.which()) {
-      visit(object, *member);
-    }
-  }
-
- private:
-  void visit(capnp::DynamicStruct::Builder object, capnp::StructSchema::Field field) {
-    const auto type = field.getType();
-    if (type.isText()) {
-      if (!object.has(field)) return;
-      if (const auto text = redacted(object.get(field).as<capnp::Text>())) object.set(field, text->c_str());
-    } else if (type.isStruct()) {
-      if (field.getProto().isGroup() || object.has(field)) walk(object.get(field).as<capnp::DynamicStruct>());
-    } else if (type.isList()) {
-      if (object.has(field)) walk_list(object.get(field).as<capnp::DynamicList>());
-    }
-  }
-
-  void walk_list(capnp::DynamicList::Builder list) {
-    const auto type = list.getSchema().getElementType();
-    for (unsigned i = 0; i < list.size(); ++i) {
-      if (type.isText()) {
-        if (const auto text = redacted(list[i].as<capnp::Text>())) list.set(i, text->c_str());
-      } else if (type.isStruct()) {
-        walk(list[i].as<capnp::DynamicStruct>());
-      } else if (type.isList()) {
-        walk_list(list[i].as<capnp::DynamicList>());
-      }
-    }
-  }
-
-  std::optional<std::string> redacted(capnp::Text::Reader text) {
-    return redactor_.redact_text({text.begin(), text.size()}, found_);
-  }
-
-  const Redactor& redactor_;
-  std::vector<std::string_view>& found_;
-};
-
 }  // namespace
 
-Redactor::Redactor() {
+Redactor::Redactor() : texts_(std::make_unique<TextWalk>(capnp::Schema::from<schema::Event>())) {
   OISP_BUG_IF(::sodium_init() < 0);
   ::randombytes_buf(key_.data(), key_.size());
   RE2::Options options;
@@ -141,7 +96,7 @@ std::optional<std::string> Redactor::redact_text(std::string_view text, std::vec
 
 void Redactor::redact_event(schema::Event::Builder event) {
   std::vector<std::string_view> found;
-  TextWalk(*this, found).walk(event);
+  texts_->walk(capnp::toAny(event), [&](std::string_view text) { return redact_text(text, found); });
   if (found.empty()) return;
   std::map<std::string_view, std::uint32_t> counts;
   for (const std::string_view type : found) ++counts[type];

@@ -18,6 +18,8 @@ class RE2;
 
 namespace oisp {
 
+class TextWalk;
+
 class Redactor {
  public:
   // Draws the key of this run: call before the sandbox is on.
@@ -35,6 +37,7 @@ class Redactor {
   [[nodiscard]] std::string_view type_of(std::string_view secret, std::size_t kind) const;
   [[nodiscard]] std::string marker(std::string_view type, std::string_view secret) const;
 
+  std::unique_ptr<TextWalk> texts_;
   std::unique_ptr<re2::RE2> pattern_;
   std::array<unsigned char, 32> key_{};
 };
