@@ -43,7 +43,9 @@ typedef _Bool bool;
 #define IPPROTO_TCP 6
 #define TCP_ESTABLISHED 1
 #define TCP_SYN_SENT 2
+#define TCP_FIN_WAIT1 4
 #define TCP_CLOSE 7
+#define TCP_LAST_ACK 9
 #define SIGSTOP 19
 #define SIGNAL_GROUP_EXIT 0x4 /* stable since 2.6 */
 #define PIDTYPE_PGID 2

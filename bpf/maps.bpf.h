@@ -97,7 +97,8 @@ struct connection {
 	__u32 tgid;
 	__u32 tid;
 	__u32 uid;
-	__u32 hello_checked; /* the first bytes it sent have been looked at */
+	__u16 hello_checked; /* the first bytes it sent have been looked at */
+	__u16 closed;	     /* its end has been told */
 };
 
 struct {

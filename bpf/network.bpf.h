@@ -100,7 +100,7 @@ int BPF_PROG(on_socket_state, const struct sock *sk, const int before, const int
 		connection_begins(sk);
 		return 0;
 	}
-	if (after != TCP_ESTABLISHED && after != TCP_CLOSE)
+	if (after != TCP_ESTABLISHED && after != TCP_FIN_WAIT1 && after != TCP_LAST_ACK && after != TCP_CLOSE)
 		return 0;
 	connection = bpf_map_lookup_elem(&connections, &key);
 	if (!connection)
@@ -109,9 +109,15 @@ int BPF_PROG(on_socket_state, const struct sock *sk, const int before, const int
 		emit_connection(sk, connection, OISP_CONNECTION_ESTABLISHED, 0);
 		return 0;
 	}
-	emit_connection(sk, connection, before == TCP_SYN_SENT ? OISP_CONNECTION_FAILED : OISP_CONNECTION_CLOSED,
-			BPF_CORE_READ(sk, sk_err));
-	bpf_map_delete_elem(&connections, &key);
+	/* Told when the program closes: what its peer still acknowledges may come after its end. */
+	if (!connection->closed) {
+		connection->closed = 1;
+		emit_connection(sk, connection,
+				before == TCP_SYN_SENT ? OISP_CONNECTION_FAILED : OISP_CONNECTION_CLOSED,
+				BPF_CORE_READ(sk, sk_err));
+	}
+	if (after == TCP_CLOSE)
+		bpf_map_delete_elem(&connections, &key);
 	return 0;
 }
 

@@ -10,7 +10,7 @@ struct fake_session {
   const char* incoming;
   int incoming_bytes;
   int blocked; // so many calls return -1
-  int descriptor;
+  int descriptor; // where fake_write sends its bytes; 0: nowhere
 };
 
 int fake_read(struct fake_session* session, void* buffer, int size);

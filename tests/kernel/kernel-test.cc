@@ -1,5 +1,7 @@
 // The kernel side and the probe-helper together, against a program whose every byte is known.
+#include <arpa/inet.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,9 +26,28 @@ std::vector<std::pair<std::string, std::string>> config() {
   return {};
 }
 
+// A port on loopback.
+struct Listener {
+  Listener() {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    socket = OwnedFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    REQUIRE(::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
+    REQUIRE(::listen(socket.get(), 8) == 0);
+    REQUIRE(::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
+    port = ntohs(address.sin_port);
+  }
+  void close() { socket.reset(); }
+
+  OwnedFd socket;
+  std::uint16_t port = 0;
+};
+
 // A target, watched and probed.
 struct Watched {
-  explicit Watched(const char* scenario) : target(scenario) {
+  explicit Watched(const std::vector<std::string>& scenario) : target(scenario) {
     rig.start_helper(target.tgid(), config());
     rig.grant(4 << 20);
     REQUIRE(rig.serve_until([&] { return rig.is_ready() || !rig.failure().empty(); }));
@@ -112,7 +133,7 @@ void check_complete(const Rig& rig) {
 }  // namespace
 
 TEST_CASE("every byte of every call is recorded, once") {
-  Watched watched("calls");
+  Watched watched({"calls"});
   watched.run();
   const auto data = watched.rig.of_kind(OISP_KIND_TLS_DATA);
   const std::vector<std::size_t> wanted(std::begin(kSizes), std::end(kSizes));
@@ -126,7 +147,7 @@ TEST_CASE("every byte of every call is recorded, once") {
 }
 
 TEST_CASE("a session's life is told in order") {
-  Watched watched("calls");
+  Watched watched({"calls"});
   watched.run();
   std::vector<std::pair<unsigned, long>> events;
   for (const Record* record : watched.rig.of_kind(OISP_KIND_TLS_SESSION)) {
@@ -145,7 +166,7 @@ TEST_CASE("a session's life is told in order") {
 }
 
 TEST_CASE("one thread may write while another reads") {
-  Watched watched("threads");
+  Watched watched({"threads"});
   watched.run();
   const auto data = watched.rig.of_kind(OISP_KIND_TLS_DATA);
   const std::vector<std::size_t> wanted(3000, 700);
@@ -155,7 +176,7 @@ TEST_CASE("one thread may write while another reads") {
 }
 
 TEST_CASE("the tree of processes is exact") {
-  Watched watched("tree");
+  Watched watched({"tree"});
   watched.run();
   const Rig& rig = watched.rig;
   const auto forks = rig.of_kind(OISP_KIND_PROCESS_FORK);
@@ -187,8 +208,80 @@ TEST_CASE("the tree of processes is exact") {
   check_complete(rig);
 }
 
+TEST_CASE("what ran before the watch is found") {
+  Watched watched({"tree"});
+  watched.run();
+  const auto found = watched.rig.of_kind(OISP_KIND_PROCESS_FOUND);
+  REQUIRE(found.size() == 1);
+  const auto* process = found[0]->as<oisp_process_exec>();
+  CHECK(process->header.tgid == watched.target.tgid());
+  CHECK(process->parent_tgid == static_cast<std::uint32_t>(::getpid()));
+  const auto* text = reinterpret_cast<const char*>(process->text);
+  CHECK(std::string(text, process->path_length) == OISP_TEST_TARGET);
+  const std::size_t before_argv = process->path_length + process->cwd_length;
+  CHECK(std::string(text + before_argv, process->argv_length) ==
+        std::string(OISP_TEST_TARGET) + std::string("\0tree\0", 6));
+}
+
+TEST_CASE("a process that brings a new library waits for its probes") {
+  Target target({"new-program"});
+  Rig rig;
+  rig.start_helper(target.tgid(), config(), true);
+  rig.grant(4 << 20);
+  REQUIRE(rig.serve_until([&] { return rig.is_ready() || !rig.failure().empty(); }));
+  target.go();
+  REQUIRE(rig.serve_until([&] { return target.has_ended(); }));
+  CHECK(target.finish() == 0);
+  rig.order_drain();
+  REQUIRE(rig.serve_until([&] { return rig.is_drained(); }));
+  CHECK(rig.stops() >= 2);  // for the program and for the library
+  CHECK(rig.of_kind(OISP_KIND_PROCESS_FOUND).empty());
+  const std::vector<std::size_t> wanted(std::begin(kSizes), std::end(kSizes));
+  CHECK(check_stream(rig.of_kind(OISP_KIND_TLS_DATA), OISP_DIRECTION_READ) == wanted);
+  CHECK(rig.of_kind(OISP_KIND_TLS_SESSION).size() == 5);
+  check_complete(rig);
+}
+
+TEST_CASE("connections are told of, and the session on one of them is tied to it") {
+  const Listener listener;
+  Listener closed;
+  const std::uint16_t closed_port = closed.port;
+  closed.close();
+  Watched watched({"sockets", std::to_string(listener.port), std::to_string(closed_port)});
+  watched.run();
+  const Rig& rig = watched.rig;
+  std::map<std::uint16_t, std::vector<std::pair<unsigned, unsigned>>> states;
+  std::map<std::uint16_t, std::uint64_t> cookies;
+  for (const Record* record : rig.of_kind(OISP_KIND_CONNECTION)) {
+    const auto* connection = record->as<oisp_connection>();
+    states[connection->remote_port].emplace_back(connection->state, connection->error);
+    cookies[connection->remote_port] = connection->connection;
+    CHECK(connection->header.tgid == watched.target.tgid());
+    CHECK(connection->family == AF_INET);
+    const std::uint8_t loopback[] = {127, 0, 0, 1};
+    CHECK(std::memcmp(connection->remote_address, loopback, 4) == 0);
+  }
+  using States = std::vector<std::pair<unsigned, unsigned>>;
+  CHECK(states[listener.port] ==
+        States{{OISP_CONNECTION_BEGIN, 0}, {OISP_CONNECTION_ESTABLISHED, 0}, {OISP_CONNECTION_CLOSED, 0}});
+  CHECK(states[closed_port] == States{{OISP_CONNECTION_BEGIN, 0}, {OISP_CONNECTION_FAILED, ECONNREFUSED}});
+  const auto hellos = rig.of_kind(OISP_KIND_CLIENT_HELLO);
+  const auto sockets = rig.of_kind(OISP_KIND_TLS_SOCKET);
+  if (!rig.is_missing("sock_send_length")) {
+    REQUIRE(hellos.size() == 1);
+    CHECK(hellos[0]->as<oisp_client_hello>()->connection == cookies[listener.port]);
+    CHECK(hellos[0]->as<oisp_client_hello>()->payload_length == 22);
+    CHECK(hellos[0]->as<oisp_client_hello>()->payload[0] == 0x16);
+    REQUIRE(sockets.size() == 1);
+    CHECK(sockets[0]->as<oisp_tls_socket>()->connection == cookies[listener.port]);
+    CHECK(sockets[0]->as<oisp_tls_socket>()->session ==
+          rig.of_kind(OISP_KIND_TLS_DATA)[0]->as<oisp_tls_data>()->session);
+  }
+  check_complete(rig);
+}
+
 TEST_CASE("a killed helper loses neither probes nor records") {
-  Watched watched("steadily");
+  Watched watched({"steadily"});
   Rig& rig = watched.rig;
   const std::size_t kept = rig.kept();
   watched.target.go();
@@ -214,7 +307,7 @@ TEST_CASE("a killed helper loses neither probes nor records") {
 }
 
 TEST_CASE("a collector that sends garbage harms nothing") {
-  Watched watched("steadily");
+  Watched watched({"steadily"});
   Rig& rig = watched.rig;
   watched.target.go();
   rig.send_to_helper(std::vector<std::byte>(1000, static_cast<std::byte>(0xee)));
@@ -229,7 +322,7 @@ TEST_CASE("a collector that sends garbage harms nothing") {
 }
 
 TEST_CASE("a collector that stops reading blocks nobody, and what is lost is counted") {
-  Watched watched("threads");
+  Watched watched({"threads"});
   Rig& rig = watched.rig;
   rig.collector_reads = false;
   watched.target.go();

@@ -116,7 +116,10 @@ oisp_scan_answer fake_library_sites() {
   return answer;
 }
 
-Target::Target(const char* scenario) {
+Target::Target(const std::vector<std::string>& scenario) {
+  std::vector<char*> arguments{const_cast<char*>(OISP_TEST_TARGET)};
+  for (const std::string& one : scenario) arguments.push_back(const_cast<char*>(one.c_str()));
+  arguments.push_back(nullptr);
   int pipe[2];
   REQUIRE(::pipe2(pipe, O_CLOEXEC) == 0);
   const OwnedFd read_end(pipe[0]);
@@ -126,7 +129,7 @@ Target::Target(const char* scenario) {
   if (pid_ == 0) {
     (void)::dup2(read_end.get(), 0);
     (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    ::execl(OISP_TEST_TARGET, OISP_TEST_TARGET, scenario, nullptr);
+    ::execv(OISP_TEST_TARGET, arguments.data());
     ::_exit(127);
   }
 }
@@ -161,7 +164,8 @@ Rig::~Rig() {
   if (helper_ > 0) kill_helper();
 }
 
-void Rig::start_helper(std::uint32_t watched, const std::vector<std::pair<std::string, std::string>>& config) {
+void Rig::start_helper(std::uint32_t watched, const std::vector<std::pair<std::string, std::string>>& config,
+                       bool quiet) {
   auto orders = make_order_pair();
   auto store = make_order_pair();
   REQUIRE((orders.ok() && store.ok()));
@@ -196,7 +200,7 @@ void Rig::start_helper(std::uint32_t watched, const std::vector<std::pair<std::s
     adopt.set_name(name);
     REQUIRE(send_order(orders_.get(), adopt, fd.get()).ok());
   }
-  REQUIRE(send_order(orders_.get(), {.kind = OrderKind::watch, .value = watched}).ok());
+  REQUIRE(send_order(orders_.get(), {.kind = OrderKind::watch, .detail = quiet ? 1 : 0, .value = watched}).ok());
   REQUIRE(send_order(orders_.get(), {.kind = OrderKind::begin}).ok());
 }
 
@@ -259,6 +263,7 @@ void Rig::serve_store() {
     if (order.kind == OrderKind::keep) kept_.insert_or_assign(name, std::move((*received)->fd));
     if (order.kind == OrderKind::forget) kept_.erase(name);
     if (order.kind == OrderKind::want_scanner) start_scanner();
+    if (order.kind == OrderKind::held) ++stops_;
     if (order.kind == OrderKind::release) (void)::kill(static_cast<pid_t>(order.value), SIGCONT);
   }
 }
@@ -347,6 +352,7 @@ void Rig::take_frame(const std::vector<std::uint64_t>& words) {
     }
     case schema::FromHelper::HELLO:
       uprobes_ = message.getHello().getUprobes().cStr();
+      for (const auto hook : message.getHello().getMissing()) missing_.insert(hook.cStr());
       return;
     case schema::FromHelper::FILE:
       reports_.push_back({.inode = message.getFile().getInode(),

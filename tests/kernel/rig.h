@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,7 +37,7 @@ struct FileReportSeen {
 // A program that waits for go() before it does anything.
 class Target {
  public:
-  explicit Target(const char* scenario);
+  explicit Target(const std::vector<std::string>& scenario);
   ~Target();
   Target(const Target&) = delete;
   Target& operator=(const Target&) = delete;
@@ -60,7 +61,9 @@ class Rig {
   Rig& operator=(const Rig&) = delete;
 
   // Starts a helper; one that comes after another is given what that one stored.
-  void start_helper(std::uint32_t watched, const std::vector<std::pair<std::string, std::string>>& config = {});
+  // `quiet`: the watched process has its exec still before it, so nothing of what it is now counts.
+  void start_helper(std::uint32_t watched, const std::vector<std::pair<std::string, std::string>>& config = {},
+                    bool quiet = false);
   void kill_helper();
   void connect_collector();
   void send_to_helper(const std::vector<std::byte>& bytes) const;
@@ -79,6 +82,8 @@ class Rig {
   [[nodiscard]] bool collector_closed() const { return !collector_; }
   [[nodiscard]] const std::string& uprobes() const { return uprobes_; }
   [[nodiscard]] const std::string& failure() const { return failure_; }
+  [[nodiscard]] bool is_missing(const std::string& hook) const { return missing_.contains(hook); }
+  [[nodiscard]] unsigned stops() const { return stops_; }
   [[nodiscard]] std::size_t kept() const { return kept_.size(); }
   // Reads nothing from the helper while this is set.
   bool collector_reads = true;
@@ -104,7 +109,9 @@ class Rig {
   std::vector<FileReportSeen> reports_;
   std::string uprobes_;
   std::string failure_;
+  std::set<std::string> missing_;
   std::uint64_t expected_position_ = 0;
+  unsigned stops_ = 0;
   bool ready_ = false;
   bool drained_ = false;
 };

@@ -1,9 +1,11 @@
 // The program that is watched: calls the TLS library that is none, in the ways that matter.
 // Usage: target SCENARIO; waits for a byte on standard input before it does anything.
+#include <arpa/inet.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -118,12 +120,50 @@ static int steadily(void)
 	return read(0, &end, 1) < 0;
 }
 
+// A socket, connected to PORT on loopback, or -1.
+static int connect_to(int port)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((unsigned short)port)};
+	int made = socket(AF_INET, SOCK_STREAM, 0);
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (connect(made, (struct sockaddr *)&address, sizeof(address)) == 0)
+		return made;
+	close(made);
+	return -1;
+}
+
+// One port that listens, one that does not.
+static int sockets(int open_port, int closed_port)
+{
+	// The beginning of a TLS ClientHello.
+	static const char hello[] = "\x16\x03\x01\x00\x20\x01\x00\x00\x1c\x03\x03 and so on";
+	struct fake_session session = {0};
+	int made = connect_to(open_port);
+
+	if (made < 0 || connect_to(closed_port) >= 0)
+		return 1;
+	if (write(made, hello, sizeof(hello)) != sizeof(hello))
+		return 1;
+	session.descriptor = made;
+	for (int i = 0; i < 3; i++)
+		fake_write(&session, "plain", 5);
+	close(made);
+	return 0;
+}
+
 int main(int count, char **arguments)
 {
 	char go;
 
+	if (count == 2 && strcmp(arguments[1], "calls-at-once") == 0)
+		return calls();
 	if (count < 2 || read(0, &go, 1) != 1)
 		return 2;
+	if (strcmp(arguments[1], "new-program") == 0)
+		return execl("/proc/self/exe", "target", "calls-at-once", (char *)0);
+	if (strcmp(arguments[1], "sockets") == 0 && count == 4)
+		return sockets(atoi(arguments[2]), atoi(arguments[3]));
 	if (strcmp(arguments[1], "calls") == 0)
 		return calls();
 	if (strcmp(arguments[1], "threads") == 0)
