@@ -170,7 +170,7 @@ void Opener::answer(const oisp_file_record& record, const OpenAttempt& attempt) 
 }
 
 int serve() {
-  (void)::prctl(PR_SET_NAME, "oisp-file-opener", 0, 0, 0);
+  (void)::prctl(PR_SET_NAME, "oisp-opener", 0, 0, 0);
   OwnedFd proc(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!proc) {
     log_error("cannot open /proc: %s", std::strerror(errno));

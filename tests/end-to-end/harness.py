@@ -100,9 +100,18 @@ def descendants(pid, table=None):
 
 
 def roles(pid):
-    """comm -> pid of the sensor's own processes below `pid`."""
-    table = processes()
-    return {table[child][1]: child for child in descendants(pid, table) if table[child][1].startswith("oisp-")}
+    """Name of the program -> pid of the sensor's own processes below `pid`. The kernel's own name of a process is
+    too short for some."""
+    found = {}
+    for child in descendants(pid):
+        try:
+            with open(f"/proc/{child}/cmdline", "rb") as file:
+                name = os.path.basename(file.read().split(b"\0")[0]).decode(errors="replace")
+        except OSError:
+            continue
+        if name.startswith("oisp-"):
+            found[name] = child
+    return found
 
 
 def become_subreaper():
