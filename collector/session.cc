@@ -139,7 +139,8 @@ void Session::end_of_run() {
 }
 
 void Session::on_sink_lost(const std::string& name, const std::string& reason) {
-  say(OrderKind::notice, name + " cannot keep events any more: " + reason);
+  say(OrderKind::notice,
+      "The " + name + " takes no more events (" + reason + "); what comes from here on is not in it.");
 }
 
 void Session::on_all_delivered() {

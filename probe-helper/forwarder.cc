@@ -98,7 +98,7 @@ bool Forwarder::advance() {
   bool sent = false;
   while (auto request = channel_.receive()) answer(*request);
   channel_.flush();
-  while (channel_.is_open() && !channel_.is_busy()) {
+  while (started_ && channel_.is_open() && !channel_.is_busy()) {
     if (auto frame = next_frame()) {
       channel_.send_frame(std::move(*frame));
     } else if (send_records()) {

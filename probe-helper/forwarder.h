@@ -16,6 +16,8 @@ class Forwarder {
       : kernel_(kernel), table_(table), ring_(std::move(ring)), cpus_(cpus), adopted_(adopted) {}
 
   void connect(OwnedFd connection);
+  // Nothing is sent before: hello says that the first probes are in place.
+  void start() { started_ = true; }
   [[nodiscard]] const CollectorChannel& channel() const { return channel_; }
   [[nodiscard]] const Ring& ring() const { return ring_; }
   // Send what is in the ring now, then say that it was all.
@@ -39,6 +41,7 @@ class Forwarder {
   CollectorChannel channel_;
   int cpus_;
   bool adopted_;
+  bool started_ = false;
   bool hello_due_ = false;
   bool counters_due_ = false;
   bool drained_due_ = false;

@@ -145,6 +145,7 @@ bool Helper::answer_begin() {
 
 void Helper::answer_drain() {
   session_->kernel_.control().hold = 0;
+  session_->forwarder_.start();
   session_->forwarder_.drain();
   phase_ = Phase::draining;
 }
@@ -244,6 +245,7 @@ int Helper::run() {
     if (session_->forwarder_.advance()) empty_naps_ = 0;
     if (phase_ == Phase::starting && session_->flow_.is_at_rest()) {
       phase_ = Phase::running;
+      session_->forwarder_.start();
       reply(OrderKind::ready);
     }
     wait();

@@ -150,7 +150,7 @@ bool Sink::take_failure(const ExporterFailed& failure) {
   if (failure.acknowledged > sent_) return false;
   acknowledged_ = std::max(acknowledged_, failure.acknowledged);
   failed_ = true;
-  owner_.on_sink_failed(*this, printable(failure.reason));
+  owner_.on_sink_failed(*this, Fault{.what = printable(failure.reason), .error = failure.error}.text());
   return true;
 }
 

@@ -120,8 +120,11 @@ def become_subreaper():
     ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1, 0, 0, 0)
 
 
+LAUNCHERS = set()  # Those that were seen below a recording: other sensors of this machine are not ours to judge.
+
+
 def bpf_left_over():
-    """Programs of sensors whose launcher does not live any more."""
+    """Programs of our sensors whose launcher does not live any more."""
     tool = shutil.which("bpftool") or "/usr/sbin/bpftool"
     if not os.path.exists(tool):
         return []
@@ -132,7 +135,7 @@ def bpf_left_over():
         uid = program.get("uid", 0)
         if uid >= FIRST_ROLE_UID:
             launcher = (uid - FIRST_ROLE_UID) // 16
-            if table.get(launcher, (0, "", 0))[1] != "oisp-launcher":
+            if launcher in LAUNCHERS and table.get(launcher, (0, "", 0))[1] != "oisp-launcher":
                 left.append(f"{program['type']} {program.get('name', '')} of launcher {launcher}")
     return left
 
@@ -210,6 +213,7 @@ class Recording:
     def ready(self):
         """Waits until it watches: the view's first line."""
         wait_for(lambda: b"watching" in self.stderr or self.process.poll() is not None, "the line `watching …`")
+        LAUNCHERS.update(pid for name, pid in roles(self.pid).items() if name == "oisp-launcher")
         check(self.process.poll() is None, f"it ended instead of watching: {self.text()}")
         return self
 
@@ -225,7 +229,7 @@ class Recording:
             except BrokenPipeError:
                 pass
         try:
-            self.process.wait(seconds)
+            self.wait_and_watch(seconds)
         except subprocess.TimeoutExpired:
             state = {pid: processes().get(pid) for pid in [self.pid, *descendants(self.pid)]}
             self.kill_all()
@@ -237,6 +241,17 @@ class Recording:
             check(not os.path.exists(self.file) or secret.encode() not in open(self.file, "rb").read(),
                   "a secret is in the file")
         return self.process.returncode
+
+    def wait_and_watch(self, seconds=0.0):
+        """Waits for the end, and notes the launcher on the way."""
+        end = time.monotonic() + seconds
+        while True:
+            LAUNCHERS.update(pid for name, pid in roles(self.pid).items() if name == "oisp-launcher")
+            try:
+                return self.process.wait(0.1)
+            except subprocess.TimeoutExpired:
+                if time.monotonic() > end:
+                    raise
 
     def kill_all(self, number=signal.SIGKILL):
         for pid in [self.pid, *descendants(self.pid)]:

@@ -54,8 +54,8 @@ def shapes():
 
 
 def big():
-    """1 MiB both ways."""
-    page = "All work and no play makes a naïve reader. " * 25000
+    """1 MiB both ways: as JSON with \\u escapes the page is just below it, and goes out in one call."""
+    page = "All work and no play makes a naïve reader. " * 21800
     return [openai("Long demo:big"), anthropic("Long demo:big", stream=True), openai(page), anthropic(page + "demo:big")]
 
 
