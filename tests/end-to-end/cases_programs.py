@@ -234,7 +234,7 @@ def stripped_static_program_is_named(bench):
     recording = bench.record([program, *arguments(bench, "blocking", 2, 100)])
     check(recording.status == 0, f"status {recording.status}: {recording.text()}")
     bench.provider.entries(2)
-    check_named(recording, "probe_refused", 1)
+    check_named(recording, "no_tls_library", 1)
 
 
 @case
@@ -246,7 +246,7 @@ def another_tls_library_is_named(bench):
     recording = bench.record(["sh", "-c", "wget -q -O /dev/null --ca-certificate=$DEMO_CA $DEMO_URL/health"])
     check(recording.status == 0, f"status {recording.status}: {recording.text()}")
     bench.provider.entries(1)
-    check_named(recording, "probe_refused", 1)
+    check_named(recording, "no_tls_library", 1)
 
 
 @case
