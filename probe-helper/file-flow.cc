@@ -213,8 +213,8 @@ void FileFlow::add_polled(std::vector<pollfd>& polled) const {
 
 void FileFlow::advance() {
   if (!ring_.is_empty()) {
-    tell_held();
     pass_to_opener();
+    tell_held();  // after: a process is on the kernel's list by the time its record is whole
   }
   while (opener_ && receive_from_opener()) {
   }

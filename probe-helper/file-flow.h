@@ -33,7 +33,9 @@ class FileFlow {
   // Does what can be done now. Nothing here waits.
   void advance();
 
-  [[nodiscard]] bool is_at_rest() const { return at_opener_.empty() && pending() == 0; }
+  [[nodiscard]] bool is_at_rest() const {
+    return at_opener_.empty() && pending() == 0 && (ring_.is_empty() || !opener_);
+  }
   [[nodiscard]] const Ring& ring() const { return ring_; }
 
  private:
@@ -62,8 +64,8 @@ class FileFlow {
   std::deque<oisp_file_record> at_opener_;
   std::deque<PendingFile> waiting_;
   std::vector<Scan> scans_;
-  std::size_t wanted_ = 0;             // scanners asked for and not here yet
-  std::uint64_t wanted_since_ns_ = 0;  // when the last was asked for or came
+  std::size_t wanted_ = 0;                       // scanners asked for and not here yet
+  std::uint64_t wanted_since_ns_ = 0;            // when the last was asked for or came
   std::map<std::uint32_t, std::uint64_t> held_;  // told to the launcher: by tgid, when it was stopped
 };
 

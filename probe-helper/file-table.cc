@@ -177,6 +177,9 @@ bool FileTable::conclude_known(const PendingFile& file) {
 }
 
 void FileTable::conclude_failure(const PendingFile& file, FileOutcome outcome, int error, const std::string& reason) {
+  // Asked for twice, by a helper and its successor: what was placed stays.
+  const std::uint32_t known = find(file.key);
+  if (known != 0 && is_probed(entry(known))) return;
   finish(claim(file), outcome, error, reason);
   // A later mapping is another chance.
   if (outcome == FileOutcome::open_failed) mark_unseen(file.key);

@@ -5,6 +5,7 @@
 // Trusts: its launcher and the kernel. The opener's and the scanner's answers are of fixed size and
 // checked; the collector's requests are decoded in one place (decode_request) and can only narrow.
 #include <bpf/libbpf.h>
+#include <malloc.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
 
@@ -113,6 +114,8 @@ bool Helper::answer_begin() {
   if (!events || !files) return refuse({.sentence = (events ? files : events).error().text()});
   session_ = std::make_unique<Session>(std::move(*started), store_, std::move(*events), std::move(*files),
                                        ::libbpf_num_possible_cpus());
+
+  (void)::malloc_trim(0);  // the kernel's type information was large
 
   const Status sandboxed = apply_sandbox(
       {.allowed = kAllowed,
