@@ -117,6 +117,7 @@ void Capture::serve_order(const Order& order) {
       std::erase(held_, static_cast<pid_t>(order.value));
       return;
     case OrderKind::done:
+      if (failure_ != 0) continue_held();
       held_.clear();
       if (!was_ready_ && command_ && !exit_status_) exit_status_ = kFailure;
       if (!was_ready_ && command_) command_->abandon();
@@ -152,10 +153,12 @@ void Capture::launcher_gone() {
   }
 }
 
-// Nobody else is left to do it. SIGCONT does no harm to a process that took over the number.
+// Nobody else is left to do it. SIGCONT does no harm to a process that took over the number, nor to
+// our own group, where CMD is: one of it may have been stopped without a word to the launcher.
 void Capture::continue_held() {
   for (const pid_t pid : held_) (void)::kill(pid, SIGCONT);
   held_.clear();
+  if (command_runs()) (void)::kill(0, SIGCONT);
 }
 
 void Capture::let_command_go() {
