@@ -86,8 +86,11 @@ std::string describe_endpoint(schema::Endpoint::Reader endpoint) {
 
 std::vector<StyledLine> describe_blind_spot(const BlindSpotRow& row, std::size_t columns) {
   StyledLine line;
-  line.add("NOT SEEN", Style::warning).pad_to(kLabelColumns).add(row.who);
-  if (!row.remote.empty()) line.add(row.who.empty() ? "→ " : " → ").add(row.remote);
+  std::string who;
+  if (row.pid > 0) who = row.program + '[' + std::to_string(row.pid) + ']';
+  if (row.more_processes > 0) who += " and " + with_thousands(row.more_processes) + " more";
+  line.add("NOT SEEN", Style::warning).pad_to(kLabelColumns).add(who);
+  if (!row.remote.empty()) line.add(who.empty() ? "→ " : " → ").add(row.remote);
   if (row.count > 1) line.field("× " + with_thousands(row.count), Style::faint);
   const std::string why = row.detail.empty() ? words_for(row.reason) : row.detail;
   if (line.columns() + 2 + columns_of(why) <= columns) {
@@ -154,16 +157,19 @@ void Tally::set_coverage(schema::SensorCoverage::Reader coverage) {
     BlindSpotRow row{.reason = text_of(spot.getReason()),
                      .detail = one_line({spot.getDetail().begin(), spot.getDetail().size()}, kMostColumns),
                      .count = spot.getCount()};
-    if (spot.hasProcess()) row.who = text_of(process.getName()) + '[' + std::to_string(process.getPid()) + ']';
+    if (spot.hasProcess()) {
+      row.program = text_of(process.getName());
+      row.pid = process.getPid();
+    }
     if (spot.hasRemote()) row.remote = describe_endpoint(spot.getRemote());
-    const auto same = std::find_if(blind_spots_.begin(), blind_spots_.end(), [&](const BlindSpotRow& known) {
-      return known.who == row.who && known.remote == row.remote && known.reason == row.reason;
-    });
+    const auto says_the_same = [&](const BlindSpotRow& known) { return known.says_the_same(row); };
+    const auto same = std::find_if(blind_spots_.begin(), blind_spots_.end(),
+                                   [&](const auto& known) { return known.pid == row.pid && says_the_same(known); });
     if (same != blind_spots_.end()) {
       *same = row;
     } else if (blind_spots_.size() < kMostBlindSpots) {
+      if (std::none_of(blind_spots_.begin(), blind_spots_.end(), says_the_same)) news_.push_back(row);
       blind_spots_.push_back(row);
-      news_.push_back(row);
     }
   }
 }
@@ -329,14 +335,23 @@ void Tally::append_what_was_seen(std::vector<StyledLine>& lines) const {
 }
 
 void Tally::append_blind_spots(std::vector<StyledLine>& lines, std::size_t columns) const {
-  for (std::size_t i = 0; i < std::min(blind_spots_.size(), kShownBlindSpots); ++i) {
-    for (StyledLine& line : describe_blind_spot(blind_spots_[i], columns)) lines.push_back(std::move(line));
+  std::vector<BlindSpotRow> rows;
+  for (const BlindSpotRow& spot : blind_spots_) {
+    const auto same =
+        std::find_if(rows.begin(), rows.end(), [&](const BlindSpotRow& known) { return known.says_the_same(spot); });
+    if (same == rows.end()) {
+      rows.push_back(spot);
+    } else {
+      same->count += spot.count;
+      ++same->more_processes;
+    }
   }
-  if (blind_spots_.size() <= kShownBlindSpots) return;
-  lines.emplace_back();
-  lines.back()
-      .pad_to(kLabelColumns)
-      .add("and " + std::to_string(blind_spots_.size() - kShownBlindSpots) + " more, in the event sensor.coverage");
+  for (std::size_t i = 0; i < std::min(rows.size(), kShownBlindSpots); ++i) {
+    for (StyledLine& line : describe_blind_spot(rows[i], columns)) lines.push_back(std::move(line));
+  }
+  if (rows.size() <= kShownBlindSpots) return;
+  const std::string more = "and " + std::to_string(rows.size() - kShownBlindSpots) + " more, in sensor.coverage";
+  lines.push_back(StyledLine().pad_to(kLabelColumns).add(more));
 }
 
 std::vector<StyledLine> Tally::summary(std::size_t columns) const {

@@ -35,11 +35,17 @@ struct LossTally {
 };
 
 struct BlindSpotRow {
-  std::string who;
+  std::string program;
+  std::uint32_t pid = 0;
   std::string remote;
   std::string reason;
   std::string detail;
   std::uint64_t count = 0;
+  std::size_t more_processes = 0;  // of the same program, with the same to say
+
+  [[nodiscard]] bool says_the_same(const BlindSpotRow& other) const {
+    return program == other.program && remote == other.remote && reason == other.reason && detail == other.detail;
+  }
 };
 
 class Tally {

@@ -343,18 +343,21 @@ TEST_CASE("a blind spot and a loss show as they happen, once") {
   Screen screen({.columns = 100});
   screen.start();
   (void)screen.text();
-  const auto tell = [&] {
-    screen.sensor([](auto data) {
-      auto spot = data.initSensorCoverage().initBlindSpots(1)[0];
-      spot.initProcess().setPid(7);
-      spot.getProcess().setName("tool");
-      spot.setReason("no_tls_library");
-      spot.setCount(1);
+  const auto tell = [&](unsigned processes) {
+    screen.sensor([&](auto data) {
+      auto spots = data.initSensorCoverage().initBlindSpots(processes);
+      for (unsigned i = 0; i < processes; ++i) {
+        spots[i].initProcess().setPid(7 + i);
+        spots[i].getProcess().setName("tool");
+        spots[i].setReason("no_tls_library");
+        spots[i].setCount(2);
+      }
     });
   };
-  tell();
-  CHECK(screen.text() == "NOT SEEN   tool[7]  no known TLS library in the program\n");
-  tell();
+  tell(1);
+  CHECK(screen.text() == "NOT SEEN   tool[7]  × 2  no known TLS library in the program\n");
+  tell(1);
+  tell(3);
   CHECK(screen.text() == "");
   screen.sensor([](auto data) {
     auto loss = data.initSensorLoss();
@@ -364,6 +367,8 @@ TEST_CASE("a blind spot and a loss show as they happen, once") {
     loss.getCauses()[0].setCause("full");
   });
   CHECK(screen.text() == "LOST       12 records (49,152 B)  ring: full\n");
+  const std::string summary = screen.finished();
+  CHECK(summary.find("NOT SEEN   tool[7] and 2 more  × 6  no known TLS library in the program\n") != std::string::npos);
 }
 
 TEST_CASE("hostile bytes reach the terminal as visible escapes, whatever field they are in") {
