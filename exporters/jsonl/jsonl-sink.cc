@@ -8,6 +8,7 @@
 #include "exporters/common/limits.h"
 #include "exporters/jsonl/resume.h"
 #include "ipc-schema/event-json.h"
+#include "ipc-schema/order.h"
 
 namespace oisp {
 namespace {
@@ -15,7 +16,8 @@ namespace {
 constexpr const char* kCalls[] = {"ftruncate", "lseek", "pread64"};
 
 std::unique_ptr<Sink> make_sink(const ExporterOptions& options, Output output) {
-  return std::make_unique<JsonlSink>(std::move(output), options.number("output_start"));
+  return std::make_unique<JsonlSink>(std::move(output), options.number("output_start"),
+                                     (options.flags & kSinkHold) != 0);
 }
 
 }  // namespace
@@ -51,6 +53,11 @@ Status JsonlSink::write_lines() {
 }
 
 Result<Done, SinkFailure> JsonlSink::write() {
+  if (hold_ && batch_.size() <= kMostHeldBytes) return Done{};
+  return write_batch();
+}
+
+Result<Done, SinkFailure> JsonlSink::write_batch() {
   const std::uint64_t before = output_.written();
   if (const Status wrote = write_lines(); !wrote) return fail(wrote.error(), before);
   if (!lines_.empty()) whole_ = lines_.back().sequence;
@@ -81,6 +88,6 @@ SinkFailure JsonlSink::fail(const Fault& fault, std::uint64_t before) {
   return {.fault = {.what = fault.what + " (its last line is incomplete)", .error = fault.error}, .whole = whole_};
 }
 
-Result<Done, SinkFailure> JsonlSink::finish() { return write(); }
+Result<Done, SinkFailure> JsonlSink::finish() { return write_batch(); }
 
 }  // namespace oisp

@@ -16,8 +16,10 @@ namespace oisp {
 // `file_start` nothing counts as kept: better an event twice than none.
 class JsonlSink final : public Sink {
  public:
-  JsonlSink(Output output, std::optional<std::uint64_t> file_start)
-      : output_(std::move(output)), file_start_(file_start) {}
+  // `hold`: nothing is written before the end, as long as it fits in memory: the command has the
+  // terminal that `output` is.
+  JsonlSink(Output output, std::optional<std::uint64_t> file_start, bool hold)
+      : output_(std::move(output)), file_start_(file_start), hold_(hold) {}
 
   Result<std::optional<std::uint64_t>> find_kept() override;
   void render(std::uint64_t sequence, schema::Event::Reader event) override;
@@ -30,11 +32,13 @@ class JsonlSink final : public Sink {
     std::size_t end;  // in batch_
   };
 
+  Result<Done, SinkFailure> write_batch();
   Status write_lines();
   SinkFailure fail(const Fault& fault, std::uint64_t batch_start);
 
   Output output_;
   std::optional<std::uint64_t> file_start_;
+  bool hold_;
   std::string batch_;
   std::vector<Line> lines_;
   std::optional<std::uint64_t> whole_;  // the last event that is in the output as a whole

@@ -194,6 +194,19 @@ TEST_CASE("a pipe that nobody reads holds the exporter no longer than the sessio
   CHECK(collector.wait() == 0);
 }
 
+TEST_CASE("lines for a terminal that the command has come at the end") {
+  const ScratchFile file;
+  TestCollector collector(kJsonlExporter, file.fd(), kSinkHold, {});
+  expect_hello(collector, false, 0);
+  collector.send_batch(1, 3, build);
+  expect_acknowledged(collector, 3);
+  CHECK(file.content() == "");
+  collector.send_finish();
+  expect_acknowledged(collector, 3);
+  CHECK(collector.wait() == 0);
+  CHECK(file.sequences() == range(1, 3));
+}
+
 TEST_CASE("an exporter ends with its session") {
   const ScratchFile file;
   TestCollector collector(kJsonlExporter, file.fd(), kSinkIsFile, {});
