@@ -36,8 +36,9 @@ inline constexpr std::uint64_t kMostCredit = 1 << 30;
 // sleeps until the kernel wakes it. A wake-up costs the watched program some 20 us, a nap nothing.
 inline constexpr long kNap_ns = 400'000;
 inline constexpr int kEmptyNaps = 6;
-// Sleeping has an end too: what a missed wake-up would cost at most.
-inline constexpr long kSleep_ns = 50'000'000;
+// Sleeping has an end only so that deadlines are looked at: a producer's exchange of the sleeping flag
+// and the helper's last look at the rings cannot both miss the other.
+inline constexpr long kSleep_ns = 500'000'000;
 // How often the files' ring is looked at while the collector takes nothing.
 inline constexpr long kBlocked_ns = 5'000'000;
 
