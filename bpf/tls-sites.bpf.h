@@ -70,8 +70,11 @@ static __always_inline struct oisp_session *session_of(__u32 tgid, __u64 address
 
 	if (session && session->start_ns == identity->start_ns && session->exec_count == identity->exec_count)
 		return session;
-	if (bpf_map_update_elem(&sessions, &key, &fresh, BPF_ANY))
-		return 0;
+	/*
+	 * A reader and a writer may both be the first: only one of them makes the entry. Both use it,
+	 * so a failure to make it says nothing.
+	 */
+	(void)bpf_map_update_elem(&sessions, &key, &fresh, session ? BPF_ANY : BPF_NOEXIST);
 	return bpf_map_lookup_elem(&sessions, &key);
 }
 
