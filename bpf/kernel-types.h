@@ -46,6 +46,7 @@ typedef _Bool bool;
 #define TCP_FIN_WAIT1 4
 #define TCP_CLOSE 7
 #define TCP_LAST_ACK 9
+#define SIGCONT 18
 #define SIGSTOP 19
 #define SIGNAL_GROUP_EXIT 0x4 /* stable since 2.6 */
 #define PIDTYPE_PGID 2

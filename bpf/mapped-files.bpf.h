@@ -24,7 +24,10 @@ static __always_inline bool is_noticed(struct task_struct *task)
 	       (name[0] == 'r' && name[1] == 'u' && name[2] == 'n');		/* runuser */
 }
 
-/* Stops the current process until its new file is probed. */
+/*
+ * Stops the current process until its new file is probed. The signal comes first: whoever finds the
+ * process on the list, and continues it at once, does so after the stop.
+ */
 static __always_inline bool hold_current(struct task_struct *task)
 {
 	struct oisp_control *shared = control_here();
@@ -33,10 +36,10 @@ static __always_inline bool hold_current(struct task_struct *task)
 
 	if (!shared || !shared->hold || is_noticed(task))
 		return 0;
-	if (bpf_map_update_elem(&held, &tgid, &now, BPF_ANY))
+	if (bpf_send_signal(SIGSTOP))
 		return 0;
-	if (bpf_send_signal(SIGSTOP)) {
-		bpf_map_delete_elem(&held, &tgid);
+	if (bpf_map_update_elem(&held, &tgid, &now, BPF_ANY)) {
+		bpf_send_signal(SIGCONT);
 		return 0;
 	}
 	return 1;

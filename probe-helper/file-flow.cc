@@ -179,17 +179,24 @@ bool FileFlow::is_awaited(std::uint32_t tgid) const {
                      [tgid](const oisp_file_record& record) { return record.header.tgid == tgid; });
 }
 
-// A process that waits for nothing any more may go on.
+// A process that waits for nothing any more may go on. One that the launcher's patience had let go on
+// may have been stopped again meanwhile, for a file that is still to come: that stop is another.
 void FileFlow::finished(std::uint32_t tgid) {
-  if (is_awaited(tgid) || held_.erase(tgid) == 0) return;
-  (void)::bpf_map_delete_elem(kernel_.fd(Kept::held), &tgid);
+  const auto told = held_.find(tgid);
+  if (told == held_.end() || is_awaited(tgid)) return;
+  std::uint64_t since_ns = 0;
+  const bool listed = ::bpf_map_lookup_and_delete_elem(kernel_.fd(Kept::held), &tgid, &since_ns) == 0;
+  if (listed && since_ns != told->second) {
+    told->second = since_ns;
+    return store_.request_hold(tgid);
+  }
+  held_.erase(told);
   store_.request_release(tgid);
 }
 
 // Who was stopped is read from the kernel's own list, since records pass through here unread; the
 // launcher continues whoever is not released in time.
 void FileFlow::tell_held() {
-  if (kernel_.control().hold == 0) return;
   std::uint32_t tgid = 0;
   std::size_t steps = 0;
   for (const std::uint32_t* last = nullptr;
