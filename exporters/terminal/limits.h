@@ -26,6 +26,7 @@ inline constexpr std::size_t kMostTools = 256;
 inline constexpr std::size_t kMostBlindSpots = 256;
 inline constexpr std::size_t kShownBlindSpots = 12;
 inline constexpr std::size_t kShownTools = 6;
+inline constexpr std::size_t kShownFiles = 3;
 // Deeper processes are indented no further.
 inline constexpr std::size_t kMostIndentLevels = 6;
 // A successful run of a program is worth a line of its own from here on.

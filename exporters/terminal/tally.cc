@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include <algorithm>
+#include <tuple>
 
 #include "exporters/terminal/limits.h"
 #include "exporters/terminal/quantities.h"
@@ -317,7 +318,7 @@ void Tally::append_what_was_seen(std::vector<StyledLine>& lines) const {
       .pad_to(kLabelColumns)
       .add(counted(coverage_->processes, "process"))
       .field(counted(coverage_->connections, "TCP connection"))
-      .field(counted(coverage_->streams, "TLS stream") + " read as plaintext")
+      .field(counted(coverage_->streams, "TLS stream") + " read")
       .field(counted(coverage_->http, "HTTP exchange"));
   if (files_.empty()) {
     lines.emplace_back();
@@ -326,11 +327,23 @@ void Tally::append_what_was_seen(std::vector<StyledLine>& lines) const {
         .pad_to(kLabelColumns)
         .add("nothing: no file with a known TLS library was mapped", Style::warning);
   }
+  append_files(lines);
+}
+
+// What was probed first; files with the same to say share a line.
+void Tally::append_files(std::vector<StyledLine>& lines) const {
+  std::map<std::tuple<bool, std::string, std::string, std::string>, std::vector<std::string>> groups;
   for (const FileRow& file : files_) {
-    lines.emplace_back();
-    const bool probed = file.outcome == "probed";
-    lines.back().add(file.outcome, probed ? Style::plain : Style::warning).pad_to(kLabelColumns).add(file.path);
-    lines.back().field(file.family, Style::faint).field(file.reason, Style::warning);
+    groups[{file.outcome != "probed", file.outcome, file.family, file.reason}].push_back(file.path);
+  }
+  for (const auto& [key, paths] : groups) {
+    const auto& [troubled, outcome, family, reason] = key;
+    std::string names;
+    for (std::size_t i = 0; i < std::min(paths.size(), kShownFiles); ++i) names += (i > 0 ? ", " : "") + paths[i];
+    if (paths.size() > kShownFiles) names += " and " + std::to_string(paths.size() - kShownFiles) + " more";
+    StyledLine line;
+    line.add(outcome, troubled ? Style::warning : Style::plain).pad_to(kLabelColumns).add(names);
+    lines.push_back(line.field(family, Style::faint).field(reason, troubled ? Style::warning : Style::plain));
   }
 }
 

@@ -87,6 +87,7 @@ class Tally {
   void append_tools(std::vector<StyledLine>& lines) const;
   void append_coverage(std::vector<StyledLine>& lines, std::size_t columns) const;
   void append_what_was_seen(std::vector<StyledLine>& lines) const;
+  void append_files(std::vector<StyledLine>& lines) const;
   void append_blind_spots(std::vector<StyledLine>& lines, std::size_t columns) const;
 
   std::map<std::pair<std::string, std::string>, ModelTally> models_;

@@ -308,7 +308,13 @@ TEST_CASE("a run that captured nothing says what it did see") {
     coverage.setTlsConnectionsRead(1);
     coverage.setStreams(1);
     coverage.setPlaintextBytes(1'024);
-    auto files = coverage.initFiles(2);
+    auto files = coverage.initFiles(6);
+    for (unsigned i = 2; i < 6; ++i) {
+      const std::string path = "LC_" + std::to_string(i);
+      files[i].setPath(path);
+      files[i].setOutcome("failed");
+      files[i].setReason("it could not be opened");
+    }
     files[0].setPath("/usr/lib/x86_64-linux-gnu/libssl.so.3");
     files[0].setOutcome("probed");
     files[0].setFamily("openssl 3.0");
@@ -331,8 +337,9 @@ TEST_CASE("a run that captured nothing says what it did see") {
   CHECK(screen.text() ==
         R"(── 41.2s · 1 process · exit 0 ──────────────────────────────────────────────────
 no requests to a model were seen
-seen       1 process  2 TCP connections  1 TLS stream read as plaintext  0 HTTP exchanges
+seen       1 process  2 TCP connections  1 TLS stream read  0 HTTP exchanges
 probed     /usr/lib/x86_64-linux-gnu/libssl.so.3  openssl 3.0
+failed     LC_2, LC_3, LC_4 and 1 more  it could not be opened
 refused    /opt/tool/libssl.so.1.0.0  OpenSSL 1.0 is not read
 coverage   1 of 1 TLS connection read (1,024 B)   lost 0   cut 0
 NOT SEEN   claude[4121] → api.example.com:443  × 3  HTTP/2 is not decoded yet
