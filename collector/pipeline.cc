@@ -26,6 +26,8 @@ constexpr StreamTable::Bounds kStreamBounds{.most = limits::kMostStreams,
                                             .most_per_process = limits::kMostStreamsPerProcess,
                                             .most_held_bytes = limits::kMostHeldBytes};
 
+// Those whose records come through the events ring.
+constexpr std::uint32_t kRingFamilies[] = {OISP_FAMILY_TLS, OISP_FAMILY_PROCESS, OISP_FAMILY_NETWORK};
 constexpr std::array<std::string_view, OISP_FAMILY_COUNT> kFamilyWords = {"tls", "process", "network", "file"};
 
 std::string_view word_of(RecordError error) {
@@ -371,7 +373,7 @@ void Pipeline::on_stream_ended(Stream& stream, bool evicted) {
 // --- accounts
 
 void Pipeline::account_holes() {
-  for (const std::uint32_t family : {OISP_FAMILY_TLS, OISP_FAMILY_PROCESS, OISP_FAMILY_NETWORK}) {
+  for (const std::uint32_t family : kRingFamilies) {
     losses_.raise_to(kFamilyWords[family], "ring", "ring full", sequences_.holes(family));
   }
   losses_.raise_to("process", "processes", "too many processes at once", processes_.evicted());
@@ -387,7 +389,7 @@ void Pipeline::account_for_good(bool drained) {
     if (!drained) losses_.add("record", "helper", "ended before the ring was drained", 1);
     return;
   }
-  for (const std::uint32_t family : {OISP_FAMILY_TLS, OISP_FAMILY_PROCESS, OISP_FAMILY_NETWORK}) {
+  for (const std::uint32_t family : kRingFamilies) {
     const std::uint64_t dropped = counters_->dropped[family];
     losses_.raise_to(kFamilyWords[family], "ring", "ring full", sequences_.from_start() ? dropped : 0);
     const std::uint64_t missing = sequences_.from_start() && counters_->sequence[family] > sequences_.seen(family)
