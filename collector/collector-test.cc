@@ -454,7 +454,7 @@ TEST_CASE("a program that gives its library no socket is matched by name, else a
   const Who node{.tgid = 50};
   SpanMaker& records = run.records;
   records.exec(node, kSecond, "/usr/bin/node", "node");
-  for (const std::uint64_t cookie : {1, 2}) {
+  for (const std::uint64_t cookie : {1U, 2U}) {
     records.connection(node, 2 * kSecond + cookie, cookie, OISP_CONNECTION_BEGIN);
     records.connection(node, 2 * kSecond + cookie, cookie, OISP_CONNECTION_ESTABLISHED,
                        static_cast<std::uint16_t>(442 + cookie));
