@@ -104,7 +104,7 @@ class HttpConnection::State final : public MessageSink {
   void start_over();
 
   ExchangeListener& listener_;
-  const HttpLimits& limits_;
+  const HttpLimits limits_;
   Protocol protocol_ = Protocol::undecided;
   bool ended_ = false;
   std::array<Side, 2> sides_ = {Side(limits_.max_head), Side(limits_.max_head)};
