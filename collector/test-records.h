@@ -66,7 +66,7 @@ class SpanMaker {
     fixed.event = event;
     fixed.result = result;
     fixed.name_length = static_cast<std::uint32_t>(name.size());
-    std::memcpy(fixed.name, name.data(), name.size());
+    if (!name.empty()) std::memcpy(fixed.name, name.data(), name.size());
     add(OISP_FAMILY_TLS, OISP_KIND_TLS_SESSION, who, at_ns, fixed);
   }
   void socket(Who who, std::uint64_t at_ns, std::uint64_t session, std::uint64_t connection) {
@@ -105,7 +105,7 @@ class SpanMaker {
     oisp_process_mapped fixed{};
     fixed.file = file;
     fixed.name_length = static_cast<std::uint32_t>(name.size());
-    std::memcpy(fixed.name, name.data(), name.size());
+    if (!name.empty()) std::memcpy(fixed.name, name.data(), name.size());
     add(OISP_FAMILY_PROCESS, OISP_KIND_PROCESS_MAPPED, who, at_ns, fixed);
   }
   void connection(Who who, std::uint64_t at_ns, std::uint64_t cookie, std::uint32_t state,

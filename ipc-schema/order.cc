@@ -14,7 +14,7 @@ std::string_view view_of(const char* array, std::size_t size) { return {array, :
 void fill(char* array, std::size_t size, std::string_view text) {
   const std::size_t length = std::min(text.size(), size - 1);
   std::memset(array, 0, size);
-  std::memcpy(array, text.data(), length);
+  if (length > 0) std::memcpy(array, text.data(), length);
 }
 
 Result<SocketPair> make_pair(int type) {
