@@ -29,6 +29,7 @@ Besides: GET /health, and POST /echo, which are no model traffic.
 
 import argparse
 import base64
+import errno
 import http.server
 import json
 import os
@@ -248,8 +249,9 @@ class Provider(http.server.ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, port, context, log):
-        super().__init__(("127.0.0.1", port), Exchange)
+    def __init__(self, host, port, context, log):
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        super().__init__((host, port), Exchange)
         self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.log = log
 
@@ -257,6 +259,20 @@ class Provider(http.server.ThreadingHTTPServer):
         # A client that breaks off is an ordinary event here.
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
+
+
+def listen(port, context, log):
+    """Providers on both addresses of `localhost`, at one port: not every client tries the second address."""
+    while True:
+        first = Provider("127.0.0.1", port, context, log)
+        try:
+            return [first, Provider("::1", first.server_address[1], context, log)]
+        except OSError as reason:
+            if reason.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                return [first]
+            first.server_close()
+            if reason.errno != errno.EADDRINUSE or port:
+                raise
 
 
 def main():
@@ -274,12 +290,13 @@ def main():
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
         context.set_alpn_protocols(["http/1.1"])
-        provider = Provider(options.port, context, ExchangeLog(options.log))
-        threading.Thread(target=provider.serve_forever, daemon=True).start()
+        providers = listen(options.port, context, ExchangeLog(options.log))
+        for provider in providers:
+            threading.Thread(target=provider.serve_forever, daemon=True).start()
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda *_: stop.set())
-        print("ready", provider.server_address[1], ca, flush=True)
+        print("ready", providers[0].server_address[1], ca, flush=True)
         if options.until_eof:
             threading.Thread(target=lambda: (sys.stdin.buffer.read(), stop.set()), daemon=True).start()
         stop.wait()
