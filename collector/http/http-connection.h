@@ -61,7 +61,7 @@ class ExchangeListener {
 
 class HttpConnection {
  public:
-  // Both outlive the connection.
+  // The listener outlives the connection.
   HttpConnection(ExchangeListener& listener, const HttpLimits& limits);
   ~HttpConnection();
   HttpConnection(const HttpConnection&) = delete;
