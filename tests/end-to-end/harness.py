@@ -29,7 +29,8 @@ AWS_KEY = "AKIA" + "QZ7RMT4XW2PLE2E9"
 SECRETS = [OPENAI_KEY, ANTHROPIC_KEY, AWS_KEY]
 
 FIRST_ROLE_UID = 0x70000000
-PATIENCE_S = 60  # For what takes a second; a machine under load takes longer.
+# For what takes a second; a machine under load takes longer, an emulated one (tests/vm) longer still.
+PATIENCE_S = int(os.environ.get("OISP_PATIENCE_S") or 60)
 
 CASES = []
 
@@ -153,18 +154,21 @@ class Provider:
         self.url = f"https://localhost:{port}"
         self.read = 0
 
+    def lines(self):
+        """What was logged since the last entries()."""
+        try:
+            with open(self.log) as file:
+                return file.read().splitlines()[self.read:]
+        except FileNotFoundError:
+            return []
+
+    def logged(self):
+        return len(self.lines())
+
     def entries(self, count):
         """The next `count` exchanges that were logged, in the order of their arrival; and there are no more."""
-        def lines():
-            try:
-                with open(self.log) as file:
-                    all_lines = file.read().splitlines()
-            except FileNotFoundError:
-                all_lines = []
-            return all_lines[self.read:]
-
-        wait_for(lambda: len(lines()) >= count, f"{count} exchanges at the provider (it has {len(lines())})", 10)
-        found = [json.loads(line) for line in lines()]
+        wait_for(lambda: self.logged() >= count, f"{count} exchanges at the provider", PATIENCE_S / 6)
+        found = [json.loads(line) for line in self.lines()]
         self.read += len(found)
         check(len(found) == count, f"the provider saw {len(found)} exchanges, not {count}")
         return sorted(found, key=lambda entry: entry["order"])
