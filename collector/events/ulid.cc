@@ -12,10 +12,19 @@ constexpr std::size_t kLength = 26;
 
 }  // namespace
 
+void UlidMaker::draw() {
+  if (pool_used_ + random_.size() > pool_.size()) {
+    ::randombytes_buf(pool_.data(), pool_.size());
+    pool_used_ = 0;
+  }
+  std::copy_n(pool_.begin() + pool_used_, random_.size(), random_.begin());
+  pool_used_ += random_.size();
+}
+
 std::string UlidMaker::make(std::uint64_t ms) {
   if (ms > last_ms_) {
     last_ms_ = ms;
-    ::randombytes_buf(random_.data(), random_.size());
+    draw();
     random_[0] &= 0x7f;  // room to count upwards
   } else {
     for (std::size_t i = random_.size(); i-- > 0;) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -13,8 +14,13 @@ class UlidMaker {
   std::string make(std::uint64_t ms);
 
  private:
+  void draw();
+
   std::uint64_t last_ms_ = 0;
   std::array<unsigned char, 10> random_{};
+  // Drawn ahead: a system call for each id would cost more than all else that makes one.
+  std::array<unsigned char, 640> pool_{};
+  std::size_t pool_used_ = sizeof pool_;
 };
 
 }  // namespace oisp
