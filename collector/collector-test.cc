@@ -392,6 +392,28 @@ TEST_CASE("a stream that breaks off gives its answer, marked incomplete, and wha
   CHECK(has(run.only("process.exit"), R"("signal":9,"signal_name":"SIGKILL")"));
 }
 
+TEST_CASE("a first call of several chunks is one stream") {
+  Run run;
+  run.connect_exporter();
+  run.connect_helper();
+  run.begin();
+  const std::string request = request_text();
+  const auto size = static_cast<std::uint32_t>(request.size());
+  open_stream(run.records, {}, 102 * kSecond, 1, 900);
+  for (std::uint32_t at = 0; at < size; at += 100) {
+    std::uint32_t flags = OISP_FLAG_STREAM_NEW;
+    if (at == 0) flags |= OISP_FLAG_FIRST_OF_CALL;
+    if (at + 100 >= size) flags |= OISP_FLAG_LAST_OF_CALL;
+    run.records.data({}, 103 * kSecond, 1, OISP_DIRECTION_WRITE, 0, request.substr(at, 100), flags, size, at);
+  }
+  run.records.data({}, 104 * kSecond, 1, OISP_DIRECTION_READ, 0, response_text());
+  run.send_records();
+  run.finish();
+  CHECK(has(run.only("ai.request"), R"("completeness":"full")"));
+  CHECK(has(run.only("ai.response"), R"("completeness":"full")"));
+  CHECK(has(run.only("sensor.coverage"), R"("streams":1)"));
+}
+
 TEST_CASE("what no sequence number explains is said to be unexplained") {
   Run run;
   run.connect_exporter();
@@ -402,6 +424,25 @@ TEST_CASE("what no sequence number explains is said to be unexplained") {
   run.send_records();
   run.finish();  // the kernel counted no drop
   CHECK(has(run.only("sensor.loss"), R"("unexplained":1,"final":true)"));
+}
+
+TEST_CASE("a session that was made and never used reads no connection") {
+  Run run;
+  run.connect_exporter();
+  run.connect_helper();
+  run.begin();
+  const Who who{.tgid = 60};
+  run.records.exec(who, kSecond, "/opt/mixed", "mixed");
+  run.records.session(who, kSecond, 5, OISP_SESSION_NEW);
+  run.records.connection(who, 2 * kSecond, 1, OISP_CONNECTION_BEGIN);
+  run.records.connection(who, 2 * kSecond, 1, OISP_CONNECTION_ESTABLISHED);
+  run.records.client_hello(who, 2 * kSecond, 1, "example.org");
+  run.records.session(who, 3 * kSecond, 5, OISP_SESSION_FREE);
+  run.records.exit(who, 4 * kSecond, 0);
+  run.send_records();
+  run.finish();
+  CHECK(has(run.of("sensor.coverage").back(), R"("tls_connections":1,"tls_connections_read":0)"));
+  CHECK(has(run.of("sensor.coverage").back(), R"("reason":"no_tls_library")"));
 }
 
 TEST_CASE("each TLS connection that was not read is a blind spot with its reason") {
@@ -545,6 +586,7 @@ TEST_CASE("garbage in a record or on the channel harms nothing else") {
   run.finish();
   CHECK(run.of("process.exec").size() == 2);
   CHECK(has(run.of("sensor.loss").back(), R"("cause":"unknown kind","count":1)"));
+  CHECK(has(run.of("sensor.loss").back(), R"("unexplained":0)"));
 }
 
 TEST_CASE("when the launcher goes, the collector goes") {

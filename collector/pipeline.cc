@@ -26,9 +26,10 @@ constexpr StreamTable::Bounds kStreamBounds{.most = limits::kMostStreams,
                                             .most_per_process = limits::kMostStreamsPerProcess,
                                             .most_held_bytes = limits::kMostHeldBytes};
 
-// Those whose records come through the events ring.
-constexpr std::uint32_t kRingFamilies[] = {OISP_FAMILY_TLS, OISP_FAMILY_PROCESS, OISP_FAMILY_NETWORK};
 constexpr std::array<std::string_view, OISP_FAMILY_COUNT> kFamilyWords = {"tls", "process", "network", "file"};
+
+// Those whose records come this way; the file-opener has a ring of its own.
+constexpr std::array<std::uint32_t, 3> kRingFamilies = {OISP_FAMILY_TLS, OISP_FAMILY_PROCESS, OISP_FAMILY_NETWORK};
 
 std::string_view word_of(RecordError error) {
   switch (error) {
@@ -78,7 +79,7 @@ Pipeline::Pipeline(const Settings& settings, EventFactory& factory)
     : settings_(settings),
       factory_(factory),
       sequences_(settings.restarted == 0),
-      streams_(*this, http_limits_of(settings), kStreamBounds,
+      streams_(*this, http_limits_of(settings), kStreamBounds, settings.restarted,
                [this](Stream& stream, EndCause, bool evicted) { on_stream_ended(stream, evicted); }) {}
 
 void Pipeline::on_hello(const HelperHello& hello, std::uint64_t now_boot_ns) {
@@ -87,9 +88,12 @@ void Pipeline::on_hello(const HelperHello& hello, std::uint64_t now_boot_ns) {
   if (started_) {
     // A helper that could not take over its predecessor's maps begins a new ring.
     if (!hello.adopted) {
-      account_holes();
+      for (const std::uint32_t family : kRingFamilies) {
+        losses_.add(kFamilyWords[family], "helper", "lost with a helper", sequences_.holes(family));
+      }
       sequences_.begin_again();
       next_position_.reset();
+      counters_.reset();
     }
     return;
   }
@@ -124,12 +128,15 @@ void Pipeline::on_span(const RecordSpan& span) {
 }
 
 void Pipeline::on_record(std::span<const std::byte> bytes) {
+  // A record that cannot be used has a number all the same: it is no hole.
+  if (const auto header = decode_header(bytes)) {
+    sequences_.note(header.value()->family, header.value()->cpu, header.value()->sequence);
+  }
   const auto record = decode_record(bytes);
   if (!record) return losses_.add("record", "intake", word_of(record.error()), 1);
   std::visit(
       [this](const auto& view) {
         const oisp_record_header& header = view.fixed->header;
-        sequences_.note(header.family, header.cpu, header.sequence);
         latest_ns_ = std::max<std::uint64_t>(latest_ns_, header.return_ns);
         if ((header.flags & OISP_FLAG_FAULT) != 0)
           losses_.add(kFamilyWords[header.family], "memory", "could not be read", 1);
@@ -215,6 +222,8 @@ void Pipeline::find_connection(Stream& stream, std::string_view host) {
       facts.server_name.empty() ? host.substr(0, host.find(':')) : std::string_view(facts.server_name);
   Connection* found = name.empty() ? nullptr : connections_.find_unlinked(facts.key.process, name, hellos_are_seen_);
   if (found != nullptr) return link(stream, *found, LinkConfidence::sni);
+  // A session that was made and never used says nothing about a connection.
+  if (!facts.bytes_seen && facts.handshake_begin_ns == 0) return;
   found = connections_.find_unlinked(facts.key.process, {}, hellos_are_seen_);
   // A connection that asked for another name carries another stream.
   if (found != nullptr && (found->server_name.empty() || name.empty())) link(stream, *found, LinkConfidence::process);
@@ -222,11 +231,9 @@ void Pipeline::find_connection(Stream& stream, std::string_view host) {
 
 // A stream that has no connection yet, for a connection that has no stream.
 void Pipeline::find_stream(const Connection& connection) {
-  Stream* candidate = nullptr;
-  streams_.each_of(connection.owner, [&](Stream& stream) {
-    if (candidate == nullptr && stream.facts.cookie == 0) candidate = &stream;
+  streams_.each_of(connection.owner, [this, &connection](Stream& stream) {
+    if (connection.link == LinkConfidence::none) find_connection(stream, {});
   });
-  if (candidate != nullptr) find_connection(*candidate, {});
 }
 
 // Says for good whether a connection was read, and forgets it.
@@ -262,7 +269,9 @@ void Pipeline::take(const TlsDataView& view) {
   const StreamKey key = key_of(header, view.fixed->session);
   (void)processes_.of(header);
   Stream* stream = streams_.find(key);
-  if (stream != nullptr && stream->facts.bytes_seen && (header.flags & OISP_FLAG_STREAM_NEW) != 0) {
+  // All chunks of a session's first call carry the flag.
+  const bool begins = (header.flags & OISP_FLAG_STREAM_NEW) != 0 && view.fixed->call_offset == 0;
+  if (stream != nullptr && stream->facts.bytes_seen && begins) {
     streams_.end(key, EndCause::session_freed);  // its end was lost
     stream = nullptr;
   }
@@ -372,32 +381,39 @@ void Pipeline::on_stream_ended(Stream& stream, bool evicted) {
 
 // --- accounts
 
-void Pipeline::account_holes() {
-  for (const std::uint32_t family : kRingFamilies) {
-    losses_.raise_to(kFamilyWords[family], "ring", "ring full", sequences_.holes(family));
+// Holes in the numbers are what is missing; the kernel's counters say how much of it found no room.
+bool Pipeline::wants_counters() const {
+  return std::ranges::any_of(kRingFamilies, [this](std::uint32_t family) {
+    return sequences_.holes(family) > (counters_ ? counters_->dropped[family] : 0);
+  });
+}
+
+void Pipeline::account_bounds() {
+  if (counters_) {
+    for (const std::uint32_t family : kRingFamilies) {
+      losses_.raise_to(kFamilyWords[family], "ring", "ring full",
+                       std::min<std::uint64_t>(counters_->dropped[family], sequences_.holes(family)));
+    }
   }
   losses_.raise_to("process", "processes", "too many processes at once", processes_.evicted());
   losses_.raise_to("network", "connections", "too many connections at once", connections_.evicted());
   losses_.raise_to("event", "fan_out", "event too large", factory_.too_large());
 }
 
-// The kernel's own counters say how many records there were, also behind the last one seen, and how
-// many of them found no room.
+// At the end the counters also tell of records behind the last one that was seen.
 void Pipeline::account_for_good(bool drained) {
-  account_holes();
-  if (!counters_) {
-    if (!drained) losses_.add("record", "helper", "ended before the ring was drained", 1);
-    return;
-  }
+  account_bounds();
+  if (!drained) losses_.add("record", "helper", "ended before the ring was drained", 1);
   for (const std::uint32_t family : kRingFamilies) {
-    const std::uint64_t dropped = counters_->dropped[family];
-    losses_.raise_to(kFamilyWords[family], "ring", "ring full", sequences_.from_start() ? dropped : 0);
-    const std::uint64_t missing = sequences_.from_start() && counters_->sequence[family] > sequences_.seen(family)
-                                      ? counters_->sequence[family] - sequences_.seen(family)
-                                      : sequences_.holes(family);
-    const std::uint64_t explained = std::max(dropped, sequences_.holes(family));
-    if (missing > explained) losses_.add_unexplained(missing - explained);
+    std::uint64_t missing = sequences_.holes(family);
+    if (counters_ && sequences_.from_start() && counters_->sequence[family] > sequences_.seen(family)) {
+      missing = counters_->sequence[family] - sequences_.seen(family);
+    }
+    const std::uint64_t dropped = counters_ ? std::min<std::uint64_t>(counters_->dropped[family], missing) : 0;
+    losses_.raise_to(kFamilyWords[family], "ring", "ring full", dropped);
+    losses_.add_unexplained(missing - dropped);
   }
+  if (!counters_) return;
   losses_.raise_to("file", "ring", "ring full", counters_->dropped[OISP_FAMILY_FILE]);
   losses_.raise_to("tls", "memory", "no room for a call's or session's state", counters_->no_state);
 }
@@ -420,7 +436,7 @@ void Pipeline::emit_loss(bool final, std::uint64_t now_boot_ns) {
 void Pipeline::on_interval(std::uint64_t now_boot_ns) {
   processes_.forget_exited(now_boot_ns);
   if (!started_) return;
-  account_holes();
+  account_bounds();
   if (coverage_.has_news()) emit_coverage(false, now_boot_ns);
   if (losses_.has_news()) emit_loss(false, now_boot_ns);
 }

@@ -36,6 +36,8 @@ class Pipeline : private Stream::Observer {
   void on_file(const FileReport& report);
   void on_counters(const oisp_counters& sums) { counters_ = sums; }
 
+  // More is missing than the latest counters explain.
+  [[nodiscard]] bool wants_counters() const;
   [[nodiscard]] LossLedger& losses() { return losses_; }
   // Now and then: says what was lost and what has become a blind spot since the last time.
   void on_interval(std::uint64_t now_boot_ns);
@@ -70,7 +72,7 @@ class Pipeline : private Stream::Observer {
   void judge(Connection& connection);
   void judge_unless_used(Connection& connection);
   void judge_process(ProcessKey process);
-  void account_holes();
+  void account_bounds();
   void account_for_good(bool drained);
   void emit_coverage(bool final, std::uint64_t now_boot_ns);
   void emit_loss(bool final, std::uint64_t now_boot_ns);

@@ -28,6 +28,7 @@ Session::Session(Loop& loop, const HostFacts& host, Redactor& redactor)
                 [this] {
                   take_sink_losses();
                   pipeline_->on_interval(now_boot_ns());
+                  if (helper_ && pipeline_->wants_counters()) helper_->ask_counters();
                   fanout_.pump();
                 }),
       patience_(loop, [this] { end_of_run(); }) {}
@@ -129,7 +130,7 @@ void Session::take_sink_losses() {
 // The first call ends the run; a later one, of a timer, gives up on what no sink takes.
 void Session::end_of_run() {
   if (ended_) return fanout_.abandon();
-  if (!pipeline_) return;
+  if (!pipeline_) return on_all_delivered();  // ended before it began
   ended_ = true;
   interval_.stop();
   take_sink_losses();

@@ -410,7 +410,7 @@ struct BlindSpot $doc("Something that a watched process did and that could not b
 }
 
 struct SensorLoss $doc("What was lost or cut since the last such event; at the end, in all.") {
-  lost @0 :UInt64 $always $doc("Records.");
+  lost @0 :UInt64 $always $doc("Records, and finished events that a sink did not get.");
   lostBytes @1 :UInt64 $always $doc("Plaintext bytes known to be in them.");
   cut @2 :UInt64 $always $doc("Calls that carried more than max_capture.");
   cutBytes @3 :UInt64 $always;

@@ -82,13 +82,20 @@ Decoded plain(std::span<const std::byte> record) {
 
 }  // namespace
 
-Result<Record, RecordError> decode_record(std::span<const std::byte> bytes) {
+Result<const oisp_record_header*, RecordError> decode_header(std::span<const std::byte> bytes) {
   if (reinterpret_cast<std::uintptr_t>(bytes.data()) % alignof(oisp_record_header) != 0) return RecordError::misaligned;
   const auto* header = fixed_part<oisp_record_header>(bytes);
   if (header == nullptr) return RecordError::too_short;
   if (header->version != OISP_RECORD_VERSION) return RecordError::unknown_version;
-  if (header->length < sizeof *header || header->length > bytes.size()) return RecordError::bad_length;
   if (header->family >= OISP_FAMILY_COUNT || header->cpu >= limits::kMostCpus) return RecordError::bad_header;
+  return header;
+}
+
+Result<Record, RecordError> decode_record(std::span<const std::byte> bytes) {
+  const auto decoded = decode_header(bytes);
+  if (!decoded) return decoded.error();
+  const oisp_record_header* header = decoded.value();
+  if (header->length < sizeof *header || header->length > bytes.size()) return RecordError::bad_length;
   const std::span<const std::byte> record = bytes.first(header->length);  // behind it the ring is stale
   switch (header->kind) {
     case OISP_KIND_TLS_DATA:

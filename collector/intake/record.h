@@ -59,6 +59,9 @@ using Record = std::variant<TlsDataView, TlsSessionView, TlsSocketView, ForkView
 
 enum class RecordError { too_short, misaligned, bad_length, bad_header, unknown_version, unknown_kind };
 
+// The header alone, with its family and CPU within bounds.
+Result<const oisp_record_header*, RecordError> decode_header(std::span<const std::byte> bytes);
+
 // `bytes` is what the ring reserved for one record.
 Result<Record, RecordError> decode_record(std::span<const std::byte> bytes);
 

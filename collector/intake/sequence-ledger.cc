@@ -22,6 +22,8 @@ void SequenceLedger::note(std::uint32_t family, std::uint32_t cpu, std::uint64_t
 
 void SequenceLedger::begin_again() {
   for (auto& lines : lines_) lines.clear();
+  seen_ = {};
+  holes_ = {};
   from_start_ = true;
 }
 

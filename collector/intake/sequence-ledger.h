@@ -17,7 +17,7 @@ class SequenceLedger {
   explicit SequenceLedger(bool from_start) : from_start_(from_start) {}
 
   void note(std::uint32_t family, std::uint32_t cpu, std::uint64_t sequence);
-  // The helper loaded new programs: numbers begin again.
+  // The helper loaded new programs: numbers and counts begin again.
   void begin_again();
 
   [[nodiscard]] std::uint64_t seen(std::uint32_t family) const { return seen_[family]; }

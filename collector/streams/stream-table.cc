@@ -8,17 +8,19 @@ namespace oisp {
 namespace {
 
 // Unique on this boot, and short.
-std::string name_of(const StreamKey& key, std::uint64_t number) {
+std::string name_of(const StreamKey& key, unsigned life, std::uint64_t number) {
   char text[64];
-  (void)std::snprintf(text, sizeof text, "%u-%llx-%llu", key.process.tgid,
-                      static_cast<unsigned long long>(key.process.start_ns), static_cast<unsigned long long>(number));
+  (void)std::snprintf(text, sizeof text, "%u-%llx-%u.%llu", key.process.tgid,
+                      static_cast<unsigned long long>(key.process.start_ns), life,
+                      static_cast<unsigned long long>(number));
   return text;
 }
 
 }  // namespace
 
-StreamTable::StreamTable(Stream::Observer& observer, const HttpLimits& http_limits, Bounds bounds, Ended ended)
-    : observer_(observer), http_limits_(http_limits), bounds_(bounds), ended_(std::move(ended)) {}
+StreamTable::StreamTable(Stream::Observer& observer, const HttpLimits& http_limits, Bounds bounds, unsigned life,
+                         Ended ended)
+    : observer_(observer), http_limits_(http_limits), bounds_(bounds), life_(life), ended_(std::move(ended)) {}
 
 Stream* StreamTable::find(const StreamKey& key) {
   const auto found = by_key_.find(key);
@@ -35,7 +37,7 @@ Stream& StreamTable::add(const StreamKey& key) {
   StreamFacts facts;
   facts.number = ++seen_;
   facts.key = key;
-  facts.name = name_of(key, facts.number);
+  facts.name = name_of(key, life_, facts.number);
   streams_.push_back(std::make_unique<Stream>(std::move(facts), observer_, http_limits_));
   const auto at = std::prev(streams_.end());
   by_key_[key] = at;

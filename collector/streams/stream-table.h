@@ -21,7 +21,8 @@ class StreamTable {
   // Told of each stream that ends, after its last exchange.
   using Ended = std::function<void(Stream& stream, EndCause cause, bool evicted)>;
 
-  StreamTable(Stream::Observer& observer, const HttpLimits& http_limits, Bounds bounds, Ended ended);
+  // `life`: of this collector in the session. It goes into the names of streams, which stay unique so.
+  StreamTable(Stream::Observer& observer, const HttpLimits& http_limits, Bounds bounds, unsigned life, Ended ended);
 
   [[nodiscard]] Stream* find(const StreamKey& key);
   [[nodiscard]] Stream* find(std::uint64_t number);
@@ -53,6 +54,7 @@ class StreamTable {
   Stream::Observer& observer_;
   HttpLimits http_limits_;
   Bounds bounds_;
+  unsigned life_;
   Ended ended_;
   Order streams_;
   std::unordered_map<StreamKey, Order::iterator, StreamKeyHash> by_key_;
