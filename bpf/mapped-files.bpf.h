@@ -26,7 +26,7 @@ static __always_inline bool is_noticed(struct task_struct *task)
 
 /*
  * Stops the current process until its new file is probed. The signal comes first: whoever finds the
- * process on the list, and continues it at once, does so after the stop.
+ * process on the list, takes it off and continues it, does so after the stop.
  */
 static __always_inline bool hold_current(struct task_struct *task)
 {
@@ -78,7 +78,10 @@ static __always_inline void announce_file(const struct mapping *mapping, struct 
 	record->size = mapping->size;
 	record->source = mapping->source;
 	record->held = mapping->may_hold && hold_current(task);
-	submit(record);
+	if (record->held) /* the launcher always sleeps */
+		bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
+	else
+		submit(record);
 }
 
 static __always_inline void emit_mapped(const struct mapping *mapping, struct file *file, struct task_struct *task,

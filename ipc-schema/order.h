@@ -41,8 +41,8 @@ enum class OrderKind : std::uint32_t {
   keep = 48,          // name, fd: hold this for the next helper
   forget = 49,        // name: no longer
   want_scanner = 50,  // start an elf-scanner and send me its connection
-  held = 51,          // value: tgid stopped by the program until its files are probed
-  release = 52,       // value: tgid whose files are probed: continue it
+  held = 51,          // value: tgid stopped by the kernel program; also launcher -> command line
+  release = 52,       // value: tgid whose files are probed: continue it; also launcher -> command line
 };
 
 enum class SinkKind : std::int32_t { jsonl = 1, terminal = 2 };

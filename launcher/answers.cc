@@ -155,14 +155,4 @@ void Session::answer_want_scanner(Role* /*role*/, ReceivedOrder& received) {
   start_scanners();
 }
 
-void Session::answer_held(Role* /*role*/, ReceivedOrder& received) {
-  held_.hold(static_cast<pid_t>(received.order.value), now_ms());
-  say(command_line_, received.order);  // who continues it should the launcher be killed
-}
-
-void Session::answer_release(Role* /*role*/, ReceivedOrder& received) {
-  held_.release(static_cast<pid_t>(received.order.value));
-  say(command_line_, received.order);
-}
-
 }  // namespace oisp

@@ -339,20 +339,26 @@ TEST_CASE("SIGTERM ends a session in order") {
 
 TEST_CASE("a held process runs on, though nobody releases it") {
   if (!may_run()) return;
-  const pid_t held = ::fork();
-  if (held == 0) {
-    (void)::raise(SIGSTOP);
-    ::_exit(7);
+  for (const int asked : {kHold, kHoldAndCrash}) {
+    const pid_t held = ::fork();
+    if (held == 0) {
+      (void)::raise(SIGSTOP);
+      ::_exit(7);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(held, &status, WUNTRACED) == held);
+    REQUIRE(WIFSTOPPED(status));
+    const Installed installed;
+    Running launcher(installed);
+    launcher.begin(asked, static_cast<std::uint64_t>(held));
+    if (asked == kHold) {
+      REQUIRE(launcher.hears(OrderKind::held));
+      CHECK(launcher.last().value == static_cast<std::uint64_t>(held));
+      CHECK(launcher.hears(OrderKind::release));
+    }
+    CHECK(::waitpid(held, &status, 0) == held);
+    CHECK(WIFEXITED(status));
   }
-  int status = 0;
-  REQUIRE(::waitpid(held, &status, WUNTRACED) == held);
-  REQUIRE(WIFSTOPPED(status));
-  const Installed installed;
-  Running launcher(installed);
-  launcher.begin(kHold, static_cast<std::uint64_t>(held));
-  REQUIRE(launcher.hears(OrderKind::held));
-  CHECK(::waitpid(held, &status, 0) == held);
-  CHECK(WIFEXITED(status));
 }
 
 TEST_CASE("no session without a command line, or in another pid namespace") {

@@ -26,8 +26,10 @@ inline constexpr unsigned kMostScanners = 8;
 inline constexpr std::size_t kMostWantedScanners = 1024;
 inline constexpr std::int64_t kScannerMs = 10'000;
 
-// A process is stopped for its first probes for no longer than this; more of them are not held at all.
-inline constexpr std::int64_t kHeldMs = 200;
+// A process is stopped for its first probes for no longer than the two together. The map has room for
+// so many.
+inline constexpr std::int64_t kHeldMs = 150;
+inline constexpr std::int64_t kHeldLookMs = 50;
 inline constexpr std::size_t kMostHeld = 1024;
 
 // The first restart is at once (records wait in the ring), then 100 ms, doubling.

@@ -164,7 +164,7 @@ void Session::bury(Role& role, int wait_status) {
   role.orders.reset();
   role.store.reset();
   if (role.is(RoleKind::probe_helper)) {
-    held_.release_all();
+    stop_holding();
     wanted_scanners_.clear();
   }
   const bool well = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0;

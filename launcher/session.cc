@@ -68,13 +68,14 @@ void Session::wait() {
     add(set, role->store);
   }
   for (const Scanner& scanner : scanners_) add(set, scanner.process.pidfd);
+  if (held_due_ms_ == kNever) set.push_back({.fd = kept_map("map:files"), .events = POLLIN, .revents = 0});
   const std::int64_t deadline = next_deadline_ms();
   const std::int64_t left = deadline == kNever ? -1 : std::clamp<std::int64_t>(deadline - now_ms(), 0, 60'000);
   (void)::poll(set.data(), set.size(), static_cast<int>(left));
 }
 
 std::int64_t Session::next_deadline_ms() const {
-  std::int64_t next = held_.next_deadline_ms(phase_deadline_ms_);
+  std::int64_t next = std::min(phase_deadline_ms_, held_due_ms_);
   for (const auto& role : roles_) next = std::min(next, role->start_ms);
   for (const Scanner& scanner : scanners_) next = std::min(next, scanner.deadline_ms);
   return next;
@@ -102,7 +103,7 @@ void Session::serve_scanners(std::int64_t now) {
 }
 
 void Session::serve_timers(std::int64_t now) {
-  held_.release_late(now);
+  serve_held(now);
   start_due_roles(now);
   if (phase_deadline_ms_ <= now) {
     phase_deadline_ms_ = kNever;
@@ -168,11 +169,12 @@ void Session::leave() {
 }
 
 void Session::end_everything() {
-  held_.release_all();
+  stop_holding();
   for (const auto& role : roles_) kill_process(role->process);
   for (const Scanner& scanner : scanners_) kill_process(scanner.process);
   while (::waitpid(-1, nullptr, 0) > 0 || errno == EINTR) {
   }
+  look_at_held(0);
   say(command_line_, {.kind = OrderKind::done});
 }
 

@@ -6,11 +6,11 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "ipc-schema/order.h"
-#include "launcher/held.h"
 #include "launcher/limits.h"
 #include "launcher/role-table.h"
 #include "launcher/start-role.h"
@@ -115,6 +115,13 @@ class Session {
   void plan_restart(Role& role, const std::string& how);
   void start_scanners();
 
+  // Stopped processes (held.cc).
+  [[nodiscard]] int kept_map(std::string_view name) const;
+  void let_go(std::uint32_t tgid);
+  void look_at_held(std::int64_t patience_ms);
+  void serve_held(std::int64_t now);
+  void stop_holding();
+
   // The end (session.cc).
   void fail(int exit_status, const std::string& sentence);
   void notice(const std::string& sentence);
@@ -141,7 +148,8 @@ class Session {
   std::vector<Scanner> scanners_;
   std::vector<Order> wanted_scanners_;
   std::map<std::string, OwnedFd, std::less<>> kept_;
-  HeldProcesses held_;
+  std::set<std::uint32_t> held_;  // stopped processes that the command line was told of
+  std::int64_t held_due_ms_ = kNever;
 };
 
 }  // namespace oisp

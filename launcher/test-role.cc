@@ -2,15 +2,18 @@
 // does what `watch` orders with a detail from kCrash on ask of the helper.
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -70,12 +73,36 @@ void tell(int socket, const std::string& text) {
   (void)send_order(socket, order);
 }
 
-void keep(const char* name) {
+void keep(const char* name, const OwnedFd& fd) {
   Order order{.kind = OrderKind::keep};
   order.set_name(name);
+  (void)send_order(kStoreFd, order, fd.get());
+}
+
+void keep(const char* name) {
   const OwnedFd file(::memfd_create(name, MFD_CLOEXEC));
   (void)!::write(file.get(), name, std::string(name).size());
-  (void)send_order(kStoreFd, order, file.get());
+  keep(name, file);
+}
+
+// The kernel's list, with one process on it that is stopped since now.
+void keep_held(std::uint32_t tgid) {
+  bpf_attr make{};
+  make.map_type = BPF_MAP_TYPE_HASH;
+  make.key_size = sizeof tgid;
+  make.value_size = sizeof(std::uint64_t);
+  make.max_entries = 1024;
+  const OwnedFd map(static_cast<int>(::syscall(SYS_bpf, BPF_MAP_CREATE, &make, sizeof make)));
+  timespec now{};
+  (void)::clock_gettime(CLOCK_BOOTTIME, &now);
+  const std::uint64_t since_ns =
+      static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
+  bpf_attr put{};
+  put.map_fd = static_cast<__u32>(map.get());
+  put.key = reinterpret_cast<std::uintptr_t>(&tgid);
+  put.value = reinterpret_cast<std::uintptr_t>(&since_ns);
+  if (::syscall(SYS_bpf, BPF_MAP_UPDATE_ELEM, &put, sizeof put) != 0) tell(kOrdersFd, "no list of the held");
+  keep("map:held", map);
 }
 
 // A scanner: its only descriptor is the helper.
@@ -179,10 +206,13 @@ class Role {
       (void)send_order(kStoreFd, {.kind = OrderKind::want_scanner});
       return;
     }
-    if (asked_ == kHold) (void)send_order(kStoreFd, {.kind = OrderKind::held, .value = value_});
+    if (asked_ == kHold || asked_ == kHoldAndCrash) {
+      keep_held(static_cast<std::uint32_t>(value_));
+      (void)send_order(kStoreFd, {.kind = OrderKind::held});
+    }
     if (asked_ == kOverreach) (void)send_order(kOrdersFd, {.kind = OrderKind::done});
     (void)send_order(kOrdersFd, {.kind = OrderKind::ready});
-    if (asked_ == kCrash || (asked_ == kCrashOnce && adopted_ == 0)) std::abort();
+    if (asked_ == kCrash || asked_ == kHoldAndCrash || (asked_ == kCrashOnce && adopted_ == 0)) std::abort();
   }
 
   std::string name_;

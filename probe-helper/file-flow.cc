@@ -1,6 +1,5 @@
 #include "probe-helper/file-flow.h"
 
-#include <bpf/bpf.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -67,6 +66,7 @@ void FileFlow::pass_to_opener() {
       oisp_file_record record{};
       std::memcpy(&record, bytes.data() + kRingHeaderBytes, sizeof record);
       if (!send_whole(opener_.get(), &record, sizeof record)) return;
+      if (record.held != 0) store_.request_hold(record.header.tgid);
       at_opener_.push_back(record);
     }
     ring_.consume(bytes.size());
@@ -179,38 +179,9 @@ bool FileFlow::is_awaited(std::uint32_t tgid) const {
                      [tgid](const oisp_file_record& record) { return record.header.tgid == tgid; });
 }
 
-// A process that waits for nothing any more may go on. One that the launcher's patience had let go on
-// may have been stopped again meanwhile, for a file that is still to come: that stop is another.
+// A process that waits for nothing any more may go on, where it was stopped: the launcher knows.
 void FileFlow::finished(std::uint32_t tgid) {
-  const auto told = held_.find(tgid);
-  if (told == held_.end() || is_awaited(tgid)) return;
-  std::uint64_t since_ns = 0;
-  const bool listed = ::bpf_map_lookup_and_delete_elem(kernel_.fd(Kept::held), &tgid, &since_ns) == 0;
-  if (listed && since_ns != told->second) {
-    told->second = since_ns;
-    return store_.request_hold(tgid);
-  }
-  held_.erase(told);
-  store_.request_release(tgid);
-}
-
-// Who was stopped is read from the kernel's own list, since records pass through here unread; the
-// launcher continues whoever is not released in time.
-void FileFlow::tell_held() {
-  std::uint32_t tgid = 0;
-  std::size_t steps = 0;
-  for (const std::uint32_t* last = nullptr;
-       ::bpf_map_get_next_key(kernel_.fd(Kept::held), last, &tgid) == 0 && steps < 1024; last = &tgid, ++steps) {
-    std::uint64_t since_ns = 0;
-    if (::bpf_map_lookup_elem(kernel_.fd(Kept::held), &tgid, &since_ns) != 0) continue;
-    std::uint64_t& told_ns = held_[tgid];
-    if (std::exchange(told_ns, since_ns) != since_ns) store_.request_hold(tgid);
-  }
-}
-
-void FileFlow::release_all_held() {
-  tell_held();
-  while (!held_.empty()) finished(held_.begin()->first);
+  if (tgid != 0 && !is_awaited(tgid)) store_.request_release(tgid);
 }
 
 void FileFlow::add_polled(std::vector<pollfd>& polled) const {
@@ -219,10 +190,7 @@ void FileFlow::add_polled(std::vector<pollfd>& polled) const {
 }
 
 void FileFlow::advance() {
-  if (!ring_.is_empty()) {
-    pass_to_opener();
-    tell_held();  // after: a process is on the kernel's list by the time its record is whole
-  }
+  if (!ring_.is_empty()) pass_to_opener();
   while (opener_ && receive_from_opener()) {
   }
   if (!scans_.empty()) receive_scans();

@@ -6,7 +6,6 @@
 
 #include <cstddef>
 #include <deque>
-#include <map>
 #include <vector>
 
 #include "probe-helper/file-table.h"
@@ -17,16 +16,12 @@ namespace oisp {
 
 class FileFlow {
  public:
-  FileFlow(const KernelSide& kernel, FileTable& table, Store store, Ring ring)
-      : kernel_(kernel), table_(table), store_(store), ring_(std::move(ring)) {}
+  FileFlow(FileTable& table, Store store, Ring ring) : table_(table), store_(store), ring_(std::move(ring)) {}
 
   // What the opener before did not answer is asked again.
   void connect_opener(OwnedFd connection);
   void connect_scanner(OwnedFd connection);
   void admit(PendingFile file);
-
-  // A helper before this one stopped them, and its launcher has let them go.
-  void release_all_held();
 
   // Descriptors to wait for.
   void add_polled(std::vector<pollfd>& polled) const;
@@ -52,11 +47,9 @@ class FileFlow {
   void receive_scans();
   bool conclude(Scan& scan, std::uint64_t now);
   void finished(std::uint32_t tgid);
-  void tell_held();
   [[nodiscard]] std::size_t pending() const { return waiting_.size() + scans_.size(); }
   [[nodiscard]] bool is_awaited(std::uint32_t tgid) const;
 
-  const KernelSide& kernel_;
   FileTable& table_;
   Store store_;
   Ring ring_;
@@ -64,9 +57,8 @@ class FileFlow {
   std::deque<oisp_file_record> at_opener_;
   std::deque<PendingFile> waiting_;
   std::vector<Scan> scans_;
-  std::size_t wanted_ = 0;                       // scanners asked for and not here yet
-  std::uint64_t wanted_since_ns_ = 0;            // when the last was asked for or came
-  std::map<std::uint32_t, std::uint64_t> held_;  // told to the launcher: by tgid, when it was stopped
+  std::size_t wanted_ = 0;             // scanners asked for and not here yet
+  std::uint64_t wanted_since_ns_ = 0;  // when the last was asked for or came
 };
 
 }  // namespace oisp

@@ -36,7 +36,7 @@ class Session {
   Session(Started started, Store store, Ring events, Ring files, int cpus)
       : kernel_(std::move(started.kernel)),
         table_(kernel_, started.uprobes, store),
-        flow_(kernel_, table_, store, std::move(files)),
+        flow_(table_, store, std::move(files)),
         forwarder_(kernel_, table_, std::move(events), cpus, started.adopted) {}
 
   KernelSide kernel_;
@@ -127,7 +127,6 @@ bool Helper::answer_begin() {
   if (adopted) {
     std::set<std::string> links;
     for (const auto& [name, fd] : task_.adopted) links.insert(name);
-    session_->flow_.release_all_held();
     session_->table_.adopt(links);
     if (const Status announced = announce_mappings(session_->kernel_); !announced) {
       log_warning("%s", announced.error().text().c_str());

@@ -7,9 +7,7 @@ import subprocess
 
 import plans
 from compare import check_ledgers, compare
-from harness import CLIENTS, Skip, case, check, need, wait_for
-
-LIBRARIES = "/usr/lib/x86_64-linux-gnu"
+from harness import CLIENTS, LIBRARIES, Skip, case, check, need, wait_for
 
 
 def client(bench):

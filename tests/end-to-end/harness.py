@@ -19,6 +19,7 @@ import traceback
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 CLIENTS = os.path.join(HERE, "clients")
+LIBRARIES = "/usr/lib/x86_64-linux-gnu"
 sys.path.insert(0, os.path.join(ROOT, "demo"))
 import answers  # noqa: E402  (the provider's own answers say what has to be in the events)
 

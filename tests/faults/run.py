@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "end-to-end"))
 import harness  # noqa: E402
 import plans  # noqa: E402
 from compare import body_of, compare  # noqa: E402
-from harness import CLIENTS, case, check, roles, wait_for  # noqa: E402
+from harness import CLIENTS, LAUNCHERS, LIBRARIES, case, check, roles, wait_for  # noqa: E402
 
 SEED = int(os.environ.get("SEED") or time.time_ns() % 1000000)
 ROUNDS = int(os.environ.get("ROUNDS") or 2)
@@ -60,6 +60,45 @@ def nothing_missing(bench, name):
 @case
 def helper_killed(bench):
     nothing_missing(bench, "oisp-probe-helper")
+
+
+def bring_libraries(bench, *count):
+    """CMD starts programs that each bring a new library, and so are stopped until it is probed."""
+    recording = bench.start(["--", "/usr/bin/python3", f"{CLIENTS}/many-libraries.py", f"{LIBRARIES}/libssl.so.3",
+                             *count])
+    wait_for(lambda: b"started" in recording.stdout, "CMD to start")
+    LAUNCHERS.update(pid for name, pid in roles(recording.pid).items() if name == "oisp-launcher")
+    return recording
+
+
+@case
+def helper_hangs(bench):
+    """Nobody probes and nobody says that a process is stopped: all go on."""
+    for _ in range(ROUNDS):
+        recording = bring_libraries(bench, "30")
+        time.sleep(chance.uniform(0, 0.5))
+        helper = roles(recording.pid)["oisp-probe-helper"]
+        os.kill(helper, signal.SIGSTOP)
+        wait_for(lambda: b"30 programs, 0 harmed" in recording.stdout, "all programs to end well")
+        os.kill(helper, signal.SIGCONT)
+        status = recording.wait()
+        check(status == 0, f"status {status}: {recording.text()[-1500:]}")
+
+
+@case
+def helper_gives_up(bench):
+    """Killed until the launcher starts it no more: CMD and its programs go on."""
+    for _ in range(ROUNDS):
+        recording = bring_libraries(bench)
+        end = time.monotonic() + 60
+        while "oisp-launcher" in (ours := roles(recording.pid)) and time.monotonic() < end:
+            if "oisp-probe-helper" in ours:
+                os.kill(ours["oisp-probe-helper"], signal.SIGKILL)
+            time.sleep(chance.uniform(0, 0.2))
+        check(time.monotonic() < end, "it never gave up")
+        recording.wait()
+        check(b"programs, 0 harmed" in recording.stdout, f"programs were harmed: {recording.stdout}")
+        check("for the fifth time within a minute" in recording.text(), f"no reason: {recording.text()[-1500:]}")
 
 
 @case

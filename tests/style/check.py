@@ -17,7 +17,7 @@ MAY_INCLUDE = {
     "base": set(),
     "bpf": set(),
     "ipc-schema": {"bpf"},
-    "launcher": {"ipc-schema"},
+    "launcher": {"ipc-schema", "bpf/shared-maps.h"},
     "probe-helper": {"ipc-schema", "bpf", "elf-scanner/scan-answer.h"},
     "elf-scanner": {"bpf", "ipc-schema/order.h"},
     "collector": {"ipc-schema", "bpf"},
