@@ -145,36 +145,36 @@ def interrupted_by_the_terminal(bench):
 @case
 def killed_all_at_once(bench):
     """kill -9 of everything: nothing is left behind (Bench.clean looks)."""
-    recording = bench.start(["--", "sh", "-c", "echo started; exec sleep 600"])
+    recording = bench.start(["--", "sh", "-c", "echo started; exec sleep 600"]).ready()
     wait_for(lambda: b"started" in recording.stdout, "CMD to start")
     everybody = [recording.pid, *descendants(recording.pid)]
     for pid in everybody:
         os.kill(pid, signal.SIGKILL)
     recording.process.wait(10)
-    wait_for(lambda: not bpf_left_over(), "the probes to go", 10)
+    wait_for(lambda: not bpf_left_over(), "the probes to go")
 
 
 @case
 def killed_command_line(bench):
     """kill -9 of the command line alone: the launcher ends the session."""
-    recording = bench.start(["--", "sh", "-c", "echo started; exec sleep 5"])
+    recording = bench.start(["--", "sh", "-c", "echo started; exec sleep 5"]).ready()
     wait_for(lambda: b"started" in recording.stdout, "CMD to start")
     own = roles(recording.pid)
     os.kill(recording.pid, signal.SIGKILL)
     recording.process.wait(10)
     wait_for(lambda: not {pid for name, pid in own.items() if name != "oisp-sensor"} & processes().keys(),
-             "the sensor's processes to end", 20)
+             "the sensor's processes to end")
 
 
 @case
 def killed_launcher(bench):
     """kill -9 of the launcher: the roles end, CMD goes on and its status counts."""
-    recording = bench.start(["--", "sh", "-c", "echo started; read line; exit 9"])
+    recording = bench.start(["--", "sh", "-c", "echo started; read line; exit 9"]).ready()
     wait_for(lambda: b"started" in recording.stdout, "CMD to start")
     own = roles(recording.pid)
     check("oisp-launcher" in own, f"roles {own}")
     os.kill(own.pop("oisp-launcher"), signal.SIGKILL)
-    wait_for(lambda: not set(own.values()) & processes().keys(), "the roles to end", 20)
+    wait_for(lambda: not set(own.values()) & processes().keys(), "the roles to end")
     status = recording.wait(b"\n")
     check(status in (1, 9), f"status {status}")
     check(recording.text(), "it says nothing")

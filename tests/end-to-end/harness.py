@@ -103,7 +103,8 @@ def descendants(pid, table=None):
 
 def roles(pid):
     """Name of the program -> pid of the sensor's own processes below `pid`. The kernel's own name of a process is
-    too short for some."""
+    too short for some. Parents come first: a role that the launcher has forked bears its name until it is
+    executed."""
     found = {}
     for child in descendants(pid):
         try:
@@ -112,7 +113,7 @@ def roles(pid):
         except OSError:
             continue
         if name.startswith("oisp-"):
-            found[name] = child
+            found.setdefault(name, child)
     return found
 
 
@@ -122,24 +123,39 @@ def become_subreaper():
     ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1, 0, 0, 0)
 
 
-LAUNCHERS = set()  # Those that were seen below a recording: other sensors of this machine are not ours to judge.
+# pid -> when it was last seen alive, of the launchers below our recordings: other sensors of this machine are not
+# ours to judge.
+LAUNCHERS = {}
+
+
+def note_launcher(pid):
+    """Notes the launcher below `pid`, if there is one."""
+    launcher = roles(pid).get("oisp-launcher")
+    if launcher:
+        LAUNCHERS[launcher] = time.time()
+
+
+def bpf_listed(kind):
+    """What the kernel has of `prog`, `map` or `link`, of everybody."""
+    tool = shutil.which("bpftool") or "/usr/sbin/bpftool"
+    if not os.path.exists(tool):
+        return []
+    return json.loads(subprocess.run([tool, "-j", kind, "show"], capture_output=True).stdout or b"[]")
+
+
+def launcher_of(program):
+    """The pid of the launcher whose role has loaded a BPF program, if it is one of ours. The pid alone does not say
+    so: numbers come again, and another sensor's launcher may have it by now."""
+    pid = (program.get("uid", 0) - FIRST_ROLE_UID) // 16
+    return pid if program.get("loaded_at", 0) <= LAUNCHERS.get(pid, -1) else None
 
 
 def bpf_left_over():
     """Programs of our sensors whose launcher does not live any more."""
-    tool = shutil.which("bpftool") or "/usr/sbin/bpftool"
-    if not os.path.exists(tool):
-        return []
-    listed = subprocess.run([tool, "-j", "prog", "show"], capture_output=True)
+    listed = bpf_listed("prog")
     table = processes()
-    left = []
-    for program in json.loads(listed.stdout or b"[]"):
-        uid = program.get("uid", 0)
-        if uid >= FIRST_ROLE_UID:
-            launcher = (uid - FIRST_ROLE_UID) // 16
-            if launcher in LAUNCHERS and table.get(launcher, (0, "", 0))[1] != "oisp-launcher":
-                left.append(f"{program['type']} {program.get('name', '')} of launcher {launcher}")
-    return left
+    return [f"{program['type']} {program.get('name', '')} of launcher {launcher}" for program in listed
+            if (launcher := launcher_of(program)) and table.get(launcher, (0, "", 0))[1] != "oisp-launcher"]
 
 
 # The provider.
@@ -169,7 +185,7 @@ class Provider:
     def entries(self, count):
         """The next `count` exchanges that were logged, in the order of their arrival; and there are no more."""
         wait_for(lambda: self.logged() >= count, f"{count} exchanges at the provider", PATIENCE_S / 6)
-        found = [json.loads(line) for line in self.lines()]
+        found = [{**json.loads(line), "logged": place} for place, line in enumerate(self.lines())]
         self.read += len(found)
         check(len(found) == count, f"the provider saw {len(found)} exchanges, not {count}")
         return sorted(found, key=lambda entry: entry["order"])
@@ -218,7 +234,7 @@ class Recording:
     def ready(self):
         """Waits until it watches: the view's first line."""
         wait_for(lambda: b"watching" in self.stderr or self.process.poll() is not None, "the line `watching …`")
-        LAUNCHERS.update(pid for name, pid in roles(self.pid).items() if name == "oisp-launcher")
+        note_launcher(self.pid)
         check(self.process.poll() is None, f"it ended instead of watching: {self.text()}")
         return self
 
@@ -251,7 +267,7 @@ class Recording:
         """Waits for the end, and notes the launcher on the way."""
         end = time.monotonic() + seconds
         while True:
-            LAUNCHERS.update(pid for name, pid in roles(self.pid).items() if name == "oisp-launcher")
+            note_launcher(self.pid)
             try:
                 return self.process.wait(0.1)
             except subprocess.TimeoutExpired:
@@ -333,10 +349,10 @@ class Bench:
             return [f"{table[pid][1]}[{pid}]" for pid in descendants(mine, table)
                     if pid != self.provider.process.pid] + bpf_left_over()
 
-        end = time.monotonic() + 10
-        while left() and time.monotonic() < end:
+        # The kernel lets go of programs when all CPUs have come round: on a busy machine that takes its time.
+        end = time.monotonic() + PATIENCE_S
+        while (rest := left()) and time.monotonic() < end:
             time.sleep(0.1)
-        rest = left()
         for pid in descendants(mine):
             if pid != self.provider.process.pid:
                 os.kill(pid, signal.SIGKILL)

@@ -1,23 +1,65 @@
 """client.py LIBRARY PLAN [THREADS]: sends a plan's requests by one of Python's HTTP libraries; prints how many
-answers came whole. `fork` sends each from a forked child of its own, over urllib."""
+answers came whole. `fork` sends each from a forked child of its own, over urllib; `connection` knows each answer
+and compares all of its bytes; `abort` reads the beginning of each answer.
+
+With UNTIL=FILE it sends the plan over and over until that file is there, with PAUSE seconds between two requests."""
 
 import http.client
+import itertools
 import json
 import os
+import socket
 import ssl
+import struct
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
+import zlib
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../demo"))
+import answers  # noqa: E402
 
 URL = os.environ["DEMO_URL"]
 CONTEXT = ssl.create_default_context(cafile=os.environ["DEMO_CA"])
 HEADERS = {"Content-Type": "application/json", "Authorization": "Bearer " + os.environ["OPENAI_API_KEY"],
            "X-Api-Key": os.environ["ANTHROPIC_API_KEY"], "Accept-Encoding": "gzip, deflate"}
+UNTIL = os.environ.get("UNTIL")
+PAUSE = float(os.environ.get("PAUSE") or 0)
+
+
+def rounds(plan):
+    """The steps of a plan, once or until the end is told. No two are the same."""
+    for number in itertools.count():
+        for step in plan:
+            if UNTIL and os.path.exists(UNTIL):
+                return
+            yield {**step, "round": number}
+            time.sleep(PAUSE)
+        if not UNTIL:
+            return
 
 
 def body_of(step):
-    return json.dumps(step["body"]).replace("PID", str(os.getpid())).encode()
+    who = f"{os.getpid()} in round {step['round']}" if step["round"] else str(os.getpid())
+    return json.dumps(step["body"]).replace("PID", who).encode()
+
+
+def expected(path, body):
+    """The body that the provider answers with."""
+    if path == "/echo":
+        return body
+    request = (answers.OpenAi if "chat" in path else answers.Anthropic)(json.loads(body))
+    for marker in request.markers:
+        if marker.startswith("error-"):
+            return request.error(int(marker[6:]))
+    return b"".join(request.stream()) if request.streamed else request.whole()
+
+
+def decoded(answer):
+    body = answer.read()
+    return zlib.decompressobj(wbits=47).decompress(body) if answer.headers.get("Content-Encoding") else body
 
 
 def by_urllib(plan):
@@ -40,12 +82,25 @@ def by_connection(plan):
     connection = http.client.HTTPSConnection(host, int(port), context=CONTEXT)
     for step in plan:
         try:
-            connection.request("POST", step["path"], body_of(step), HEADERS)
-            connection.getresponse().read()
-            yield True
+            body = body_of(step)
+            connection.request("POST", step["path"], body, HEADERS)
+            yield decoded(connection.getresponse()) == expected(step["path"], body)
         except (OSError, http.client.HTTPException):
             connection.close()
             yield False
+
+
+def by_abort(plan):
+    """A connection for each, reset in the middle of its answer."""
+    host, port = URL.rsplit("/", 1)[1].split(":")
+    for step in plan:
+        connection = http.client.HTTPSConnection(host, int(port), context=CONTEXT)
+        connection.request("POST", step["path"], body_of(step), HEADERS)
+        answer = connection.getresponse()
+        yield len(answer.read(1000)) == 1000
+        answer.fp.raw._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        answer.close()
+        connection.close()
 
 
 def by_fork(plan):
@@ -104,13 +159,13 @@ def main():
     library, plan = sys.argv[1], json.load(open(sys.argv[2]))
     threads = int(sys.argv[3]) if len(sys.argv) > 3 else 1
     whole = []
-    workers = [threading.Thread(target=lambda part: whole.extend(globals()["by_" + library](part)),
+    workers = [threading.Thread(target=lambda part: whole.extend(globals()["by_" + library](rounds(part))),
                                 args=(plan[number::threads],)) for number in range(threads)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
-    print(f"{sum(whole)} of {len(plan)} whole")
+    print(f"{sum(whole)} of {len(whole)} whole", flush=True)
 
 
 main()

@@ -6,8 +6,10 @@
 //   threads    the same, one thread writes all requests while another reads the answers (a lock around each
 //              call, as OpenSSL asks for)
 //   wait       like blocking, after a line on standard input (it says `started` first)
+//   echo       like blocking, to /echo, and compares every byte that comes back
 //
 // It sends COUNT requests to /v1/chat/completions with a prompt of BODY_BYTES and prints how many answers came.
+// With UNTIL=FILE it goes on until that file is there instead of to COUNT; PAUSE_MS lie between two requests.
 #include <openssl/ssl.h>
 
 #include <arpa/inet.h>
@@ -26,8 +28,10 @@ struct client {
   SSL* ssl;
   int socket;
   int use_ex;
+  int echo;
   int count;
   size_t body_bytes;
+  const char* until;
   pthread_mutex_t lock;
 };
 
@@ -80,23 +84,28 @@ static void send_all(struct client* client, char* data, size_t bytes) {
   }
 }
 
-static void send_request(struct client* client, int number) {
-  const size_t room = client->body_bytes + 1024;
+// The body of request NUMBER, to be freed.
+static char* make_body(const struct client* client, int number) {
+  const size_t room = client->body_bytes + 256;
   char* body = malloc(room);
-  char* text = malloc(room);
   int bytes = snprintf(body, room, "{\"model\":\"gpt-4o-mini\",\"messages\":[{\"role\":\"user\",\"content\":\"");
   for (size_t i = 0; i < client->body_bytes; ++i) {
     body[bytes++] = (char)('a' + (i + (size_t)number) % 26);
   }
-  bytes += snprintf(body + bytes, room - (size_t)bytes, " number %d of pid %d\"}]}", number, (int)getpid());
-  int head = snprintf(text, room,
-                      "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                      "Authorization: Bearer %s\r\nContent-Length: %d\r\n\r\n",
-                      getenv("OPENAI_API_KEY"), bytes);
-  send_all(client, text, (size_t)head);
-  send_all(client, body, (size_t)bytes);
+  snprintf(body + bytes, room - (size_t)bytes, " number %d of pid %d\"}]}", number, (int)getpid());
+  return body;
+}
+
+static void send_request(struct client* client, int number) {
+  char* body = make_body(client, number);
+  char head[1024];
+  int bytes = snprintf(head, sizeof(head),
+                       "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                       "Authorization: Bearer %s\r\nContent-Length: %zu\r\n\r\n",
+                       client->echo ? "/echo" : "/v1/chat/completions", getenv("OPENAI_API_KEY"), strlen(body));
+  send_all(client, head, (size_t)bytes);
+  send_all(client, body, strlen(body));
   free(body);
-  free(text);
 }
 
 static void* send_requests(void* argument) {
@@ -107,8 +116,9 @@ static void* send_requests(void* argument) {
   return NULL;
 }
 
-// Reads one answer (headers, then Content-Length bytes); 0 where the connection ended.
-static int read_answer(struct client* client) {
+// Reads the answer to request NUMBER (headers, then Content-Length bytes); 0 where the connection ended, or
+// where an echo is another than what was sent.
+static int read_answer(struct client* client, int number) {
   static char head[65536];
   size_t have = 0;
   while (have < sizeof(head) - 1) {
@@ -123,15 +133,22 @@ static int read_answer(struct client* client) {
   }
   const char* length = strstr(head, "Content-Length: ");
   size_t left = length ? strtoul(length + 16, NULL, 10) : 0;
+  char* sent = client->echo ? make_body(client, number) : NULL;
+  int same = sent == NULL || left == strlen(sent);
+  size_t at = 0;
   static char body[16384];
   while (left > 0) {
     const size_t done = transfer(client, 0, body, left < sizeof(body) ? left : sizeof(body));
     if (done == 0) {
-      return 0;
+      same = 0;
+      break;
     }
+    same = same && (sent == NULL || memcmp(body, sent + at, done) == 0);
+    at += done;
     left -= done;
   }
-  return 1;
+  free(sent);
+  return same;
 }
 
 static void connect_to(struct client* client, int port, const char* ca_file) {
@@ -158,14 +175,27 @@ static void connect_to(struct client* client, int port, const char* ca_file) {
   }
 }
 
+// Whether request NUMBER is to be sent.
+static int goes_on(const struct client* client, int number) {
+  return client->until ? access(client->until, F_OK) != 0 : number < client->count;
+}
+
+static void pause_ms(const char* milliseconds) {
+  if (milliseconds) {
+    usleep((useconds_t)atoi(milliseconds) * 1000);
+  }
+}
+
 int main(int argc, char** argv) {
   if (argc != 6) {
-    fprintf(stderr, "usage: %s blocking|ex|nonblock|threads|wait PORT CAFILE COUNT BODY_BYTES\n", argv[0]);
+    fprintf(stderr, "usage: %s blocking|ex|nonblock|threads|wait|echo PORT CAFILE COUNT BODY_BYTES\n", argv[0]);
     return 2;
   }
   const char* mode = argv[1];
   struct client client = {.count = atoi(argv[4]), .body_bytes = strtoul(argv[5], NULL, 10)};
   client.use_ex = strcmp(mode, "ex") == 0;
+  client.echo = strcmp(mode, "echo") == 0;
+  client.until = getenv("UNTIL");
   pthread_mutex_init(&client.lock, NULL);
   if (strcmp(mode, "wait") == 0) {
     puts("started");
@@ -183,14 +213,16 @@ int main(int argc, char** argv) {
     pthread_create(&writer, NULL, send_requests, &client);
   }
   int answers = 0;
-  for (int i = 0; i < client.count; ++i) {
+  int sent = 0;
+  for (; goes_on(&client, sent); ++sent) {
     if (!threads) {
-      send_request(&client, i);
+      send_request(&client, sent);
     }
-    if (!read_answer(&client)) {
+    if (!read_answer(&client, sent)) {
       break;
     }
     ++answers;
+    pause_ms(getenv("PAUSE_MS"));
   }
   if (threads) {
     pthread_join(writer, NULL);
@@ -199,5 +231,5 @@ int main(int argc, char** argv) {
   SSL_free(client.ssl);
   close(client.socket);
   printf("%d answers\n", answers);
-  return answers == client.count ? 0 : 1;
+  return answers == (client.until ? sent : client.count) ? 0 : 1;
 }
