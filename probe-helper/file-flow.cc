@@ -136,10 +136,19 @@ void FileFlow::connect_scanner(OwnedFd connection) {
             .deadline_ns = now_ns() + kScanDeadline_ns};
   waiting_.pop_front();
   if (const Status sent = send_order(scan.connection.get(), {.kind = OrderKind::file}, scan.file.fd.get()); !sent) {
-    table_.conclude_failure(scan.file, FileOutcome::scan_failed, sent.error().error, "the scanner is gone");
+    scanner_died(scan.file);
     return finished(scan.file.tgid);
   }
   scans_.push_back(std::move(scan));
+}
+
+// The file may be what kills scanners, or somebody has killed this one: a second try tells.
+void FileFlow::scanner_died(PendingFile& file) {
+  if (std::exchange(file.tried, true)) {
+    table_.conclude_failure(file, FileOutcome::scan_failed, 0, "the scanner died");
+  } else {
+    waiting_.push_front(std::move(file));
+  }
 }
 
 bool FileFlow::conclude(Scan& scan, std::uint64_t now) {
@@ -151,7 +160,7 @@ bool FileFlow::conclude(Scan& scan, std::uint64_t now) {
       table_.conclude_failure(scan.file, FileOutcome::scan_failed, ETIMEDOUT, "the scanner took too long");
       return true;
     case Received::end:
-      table_.conclude_failure(scan.file, FileOutcome::scan_failed, 0, "the scanner died");
+      scanner_died(scan.file);
       return true;
     case Received::message:
       table_.conclude_scan(scan.file, answer);

@@ -46,6 +46,7 @@ class FileFlow {
   void want_scanners();
   void receive_scans();
   bool conclude(Scan& scan, std::uint64_t now);
+  void scanner_died(PendingFile& file);
   void finished(std::uint32_t tgid);
   [[nodiscard]] std::size_t pending() const { return waiting_.size() + scans_.size(); }
   [[nodiscard]] bool is_awaited(std::uint32_t tgid) const;

@@ -23,6 +23,7 @@ struct PendingFile {
   OwnedFd fd;
   std::uint32_t tgid = 0;  // who brought it; 0: the launcher
   std::string name;
+  bool tried = false;  // by a scanner that died
 };
 
 class FileTable {
