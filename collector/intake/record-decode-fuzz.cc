@@ -13,6 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::span<const std::byte> span(reinterpret_cast<const std::byte*>(words.data()), size);
   std::uint64_t sum = 0;
   (void)oisp::walk_span(span, [&sum](std::span<const std::byte> bytes) {
+    if (const auto header = oisp::decode_header(bytes)) sum += header.value()->cpu;
     const auto record = oisp::decode_record(bytes);
     if (!record) return;
     if (const auto* tls = std::get_if<oisp::TlsDataView>(&record.value())) {
