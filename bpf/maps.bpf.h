@@ -4,7 +4,7 @@
 #define OISP_MAPS_BPF_H
 
 /* Bytes of one call that are captured; what lies beyond is counted and the record flagged. */
-const volatile __u32 max_capture = 1 << 20;
+const volatile __u32 max_capture = (1 << 20) + (64 << 10);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -212,12 +212,12 @@ void Helper::wait() {
     polled.push_back({.fd = channel.fd(), .events = events, .revents = 0});
   }
   session_->flow_.add_polled(polled);
-  long pause_ns = kNap_ns;
+  long pause_ns = kFirstNap_ns << empty_naps_;
   oisp_control& control = session_->kernel_.control();
   bool asleep = false;
   if (session_->forwarder_.is_blocked()) {
     pause_ns = kBlocked_ns;
-  } else if (++empty_naps_ > kEmptyNaps) {
+  } else if (empty_naps_ == kEmptyNaps) {
     // From here on a producer wakes us; what came before, is seen now.
     __atomic_store_n(&control.sleeping, 1, __ATOMIC_SEQ_CST);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -230,7 +230,8 @@ void Helper::wait() {
     }
   }
   const timespec pause{.tv_sec = 0, .tv_nsec = pause_ns};
-  (void)::ppoll(polled.data(), polled.size(), &pause, nullptr);
+  const bool empty = ::ppoll(polled.data(), polled.size(), &pause, nullptr) == 0;
+  if (empty && empty_naps_ < kEmptyNaps) ++empty_naps_;
   __atomic_store_n(&control.sleeping, 0, __ATOMIC_SEQ_CST);
 }
 

@@ -194,7 +194,7 @@ def musl_client(bench):
 
 @case
 def more_than_max_capture_is_named(bench):
-    """A call of more than 1 MiB is cut; that it was is in the event and in the ledger."""
+    """A call of more than 1 MiB and a head is cut; that it was is in the event and in the ledger."""
     recording = bench.record([client(bench), *arguments(bench, "blocking", 1, 3 << 20)])
     check(recording.status == 0, f"status {recording.status}: {recording.text()}")
     bench.provider.entries(1)

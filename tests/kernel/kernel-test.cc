@@ -15,9 +15,9 @@
 namespace oisp::test {
 namespace {
 
-constexpr std::size_t kMaxCapture = 1 << 20;
+constexpr std::size_t kMaxCapture = (1 << 20) + (64 << 10);
 constexpr std::size_t kSizes[] = {
-    1, 255, 256, 257, 1024, 1025, 4096, 4097, 16384, 16385, 70000, 1 << 20, (1 << 20) + 5000};
+    1, 255, 256, 257, 1024, 1025, 4096, 4097, 16384, 16385, 70000, (1 << 20) + 5000, kMaxCapture, kMaxCapture + 5000};
 
 char pattern(std::size_t offset) { return static_cast<char>(offset * 31 + offset / 251); }
 
