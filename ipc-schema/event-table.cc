@@ -85,7 +85,12 @@ class Builder {
   FieldRule field_rule(const capnp::StructSchema::Field& field) {
     const auto proto = field.getProto();
     const auto annotations = proto.getAnnotations();
-    FieldRule rule{.field = field, .form = FieldForm::text, .bits = 0, .absent = 0, .members = nullptr};
+    FieldRule rule{.field = field,
+                   .form = FieldForm::text,
+                   .bits = 0,
+                   .slot = proto.getSlot().getOffset(),
+                   .absent = 0,
+                   .members = nullptr};
     const std::string renamed = text_of(annotations, kJson);
     rule.key = renamed.empty() ? snake_case(proto.getName().cStr()) : renamed;
     rule.lead = '"' + rule.key + "\":";
@@ -116,7 +121,7 @@ class Builder {
       case type::Type::INT64:
         return number(FieldForm::signed_number, 64, absent.getInt64());
       case type::Type::ENUM:
-        rule.form = FieldForm::word;
+        number(FieldForm::word, 16, 0);
         rule.words = words_of(field_type.asEnum());
         return;
       case type::Type::STRUCT:
@@ -148,7 +153,8 @@ EventTable make_table() {
     const std::string name = text_of(member.getProto().getAnnotations(), kEventType);
     table.types.push_back({.name = name,
                            .field = member,
-                           .members = name.empty() ? nullptr : builder.rule_for(member.getType().asStruct())});
+                           .members = name.empty() ? nullptr : builder.rule_for(member.getType().asStruct()),
+                           .slot = member.getProto().getSlot().getOffset()});
   }
   return table;
 }

@@ -32,7 +32,8 @@ struct FieldRule {
   std::string lead;  // "key": as it stands in a line
   FieldForm form;
   bool always;
-  std::uint8_t bits;               // width of a number
+  std::uint8_t bits;               // width of a number or word
+  std::uint32_t slot;              // its place: in the data section in units of `bits`, else among the pointers
   std::int64_t absent;             // the number that means absent
   const StructRule* members;       // of object and objects
   std::vector<std::string> words;  // of a word, by its ordinal, as JSON; the first is never written
@@ -50,6 +51,7 @@ struct EventType {
   std::string name;
   capnp::StructSchema::Field field;  // in the union `data`
   const StructRule* members;
+  std::uint32_t slot;  // among the event's pointers
 };
 
 struct EventTable {
