@@ -73,6 +73,24 @@ def bundled_libssl(bench):
     check(files, f"probed files: {files}")
 
 
+@case
+def libssl_that_its_scanner_dies_of(bench):
+    """What was not read is said, with the reason."""
+    folder = copy_libraries(bench)
+    os.truncate(os.path.join(folder, "libssl.so.3"), 5 << 30)  # Sparse, and more than a scanner may look at.
+    count = 5
+    recording = bench.record([client(bench), *arguments(bench, "blocking", count, 1000)],
+                             env=bench.environment(LD_LIBRARY_PATH=folder))
+    check(recording.status == 0, f"status {recording.status}: {recording.text()}")
+    bench.provider.entries(count)
+    coverage = recording.events("sensor.coverage")[-1]["data"]
+    reason = "it could not be scanned: the scanner died"
+    files = [file for file in coverage.get("files", []) if "libssl.so.3" in file["path"]]
+    check([file["outcome"] for file in files] == ["failed"] and files[0]["reason"] == reason, f"files: {files}")
+    spots = [spot for spot in coverage.get("blind_spots", []) if reason in spot["detail"]]
+    check(spots and "libssl.so.3" in spots[0]["detail"], f"blind spots: {coverage.get('blind_spots')}")
+
+
 def attach(bench, started, count, options=()):
     """Attaches to a client that waits for a line, lets it run, ends the recording as Ctrl-C does."""
     check(started.stdout.readline() == b"started\n", "the client did not start")
