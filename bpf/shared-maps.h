@@ -64,7 +64,7 @@ struct oisp_file_entry {
 	__u32 site_count;
 	__u32 entry_links; /* descriptors that the launcher keeps for it, by kind */
 	__u32 return_links;
-	__u32 reserved;
+	__u32 given; /* 1: by the launcher, before the start */
 	__u64 added_ns;
 	char family[32];
 	char reason[160];

@@ -38,6 +38,11 @@ inline constexpr std::size_t kMostMappedFiles = 512;
 // Files that are reported by name, and blind spots that are told apart.
 inline constexpr std::size_t kMostFiles = 1024;
 inline constexpr std::size_t kMostBlindSpots = 256;
+// The probes of a file are kept this long after its last user was forgotten, and so many files are let
+// go of at a time: taking probes away stops the launcher for a moment.
+inline constexpr std::uint64_t kKeepUnusedNs = 20ULL * 1000 * 1000 * 1000;
+inline constexpr std::uint64_t kLookUnusedNs = 5ULL * 1000 * 1000 * 1000;
+inline constexpr std::size_t kMostReleases = 32;
 
 // Finished events that wait for a sink, in bytes.
 inline constexpr std::size_t kMostQueuedBytes = 64 * 1024 * 1024;

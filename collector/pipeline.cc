@@ -145,7 +145,19 @@ void Pipeline::on_record(std::span<const std::byte> bytes) {
       record.value());
 }
 
-void Pipeline::on_file(const FileReport& report) { coverage_.on_file(report, latest_ns_); }
+void Pipeline::on_file(const FileReport& report) {
+  coverage_.on_file(report, latest_ns_);
+  probed_files_.on_file(report, latest_ns_);
+}
+
+// Where a record of a process is missing, nobody knows what is mapped: then probes stay.
+std::vector<oisp_file_key> Pipeline::take_unused_files(std::uint64_t now_boot_ns) {
+  const bool is_certain =
+      sequences_.from_start() && sequences_.holes(OISP_FAMILY_PROCESS) == 0 && processes_.evicted() == 0;
+  if (!is_certain || now_boot_ns < unused_due_ns_) return {};
+  unused_due_ns_ = now_boot_ns + limits::kLookUnusedNs;
+  return probed_files_.take_unused(processes_, now_boot_ns);
+}
 
 // --- processes
 

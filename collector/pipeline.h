@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "collector/correlate/connection-table.h"
 #include "collector/correlate/coverage.h"
+#include "collector/correlate/probed-files.h"
 #include "collector/correlate/process-table.h"
 #include "collector/events/ai-events.h"
 #include "collector/events/event-factory.h"
@@ -36,6 +38,8 @@ class Pipeline : private Stream::Observer {
   void on_file(const FileReport& report);
   void on_counters(const oisp_counters& sums) { counters_ = sums; }
 
+  // Files whose probes nobody needs any more; each is named once.
+  std::vector<oisp_file_key> take_unused_files(std::uint64_t now_boot_ns);
   // More is missing than the latest counters explain.
   [[nodiscard]] bool wants_counters() const;
   [[nodiscard]] LossLedger& losses() { return losses_; }
@@ -82,6 +86,7 @@ class Pipeline : private Stream::Observer {
   ProcessTable processes_;
   ConnectionTable connections_;
   Coverage coverage_;
+  ProbedFiles probed_files_;
   LossLedger losses_;
   SequenceLedger sequences_;
   StreamTable streams_;
@@ -91,6 +96,7 @@ class Pipeline : private Stream::Observer {
   bool started_ = false;
   std::uint64_t started_ns_ = 0;
   std::uint64_t latest_ns_ = 0;  // of all records
+  std::uint64_t unused_due_ns_ = 0;
 };
 
 }  // namespace oisp

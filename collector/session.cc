@@ -28,7 +28,12 @@ Session::Session(Loop& loop, const HostFacts& host, Redactor& redactor)
                 [this] {
                   take_sink_losses();
                   pipeline_->on_interval(now_boot_ns());
-                  if (helper_ && pipeline_->wants_counters()) helper_->ask_counters();
+                  if (helper_) {
+                    if (pipeline_->wants_counters()) helper_->ask_counters();
+                    for (const oisp_file_key& file : pipeline_->take_unused_files(now_boot_ns())) {
+                      helper_->release_file(file);
+                    }
+                  }
                   fanout_.pump();
                 }),
       patience_(loop, [this] { end_of_run(); }) {}

@@ -56,11 +56,14 @@ TEST_CASE("every kind of request is understood") {
   CHECK(decoded.value()->request.session == 0xfffffffffffffff0);
 
   capnp::MallocMessageBuilder release;
-  release.initRoot<schema::ToHelper>().setReleaseFile(3);
+  auto file = release.initRoot<schema::ToHelper>().initReleaseFile();
+  file.setDevice(3);
+  file.setInode(4);
   decoded = decode_request(frame_of(release));
   REQUIRE(decoded.ok());
   CHECK(decoded.value()->request.kind == CollectorRequest::Kind::release_file);
-  CHECK(decoded.value()->request.file == 3);
+  CHECK(decoded.value()->request.device == 3);
+  CHECK(decoded.value()->request.inode == 4);
 }
 
 TEST_CASE("what is no request is malformed") {

@@ -44,7 +44,8 @@ std::optional<CollectorRequest> request_of(schema::ToHelper::Reader reader) {
       return request;
     case schema::ToHelper::RELEASE_FILE:
       request.kind = CollectorRequest::Kind::release_file;
-      request.file = reader.getReleaseFile();
+      request.device = reader.getReleaseFile().getDevice();
+      request.inode = reader.getReleaseFile().getInode();
       return request;
   }
   return {};

@@ -62,7 +62,8 @@ struct CollectorRequest {
   std::uint64_t credit_bytes = 0;
   std::uint32_t tgid = 0;
   std::uint64_t session = 0;
-  std::uint32_t file = 0;
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
 };
 
 struct DecodedRequest {

@@ -82,6 +82,9 @@ struct ToHelper {
       session @3 :UInt64;
     }
     askCounters @4 :Void;
-    releaseFile @5 :UInt32; # no watched process uses this file any more; its probes may go
+    releaseFile :group {  # no watched process uses this file any more; its probes may go
+      device @5 :UInt64;
+      inode @6 :UInt64;
+    }
   }
 }

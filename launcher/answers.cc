@@ -146,7 +146,9 @@ void Session::answer_keep(Role* /*role*/, ReceivedOrder& received) {
 
 void Session::answer_forget(Role* /*role*/, ReceivedOrder& received) {
   const auto found = kept_.find(received.order.name_view());
-  if (found != kept_.end()) kept_.erase(found);
+  if (found == kept_.end()) return;
+  dropped_.push_back(std::move(found->second));
+  kept_.erase(found);
 }
 
 void Session::answer_want_scanner(Role* /*role*/, ReceivedOrder& received) {

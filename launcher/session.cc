@@ -75,6 +75,7 @@ void Session::wait() {
 }
 
 std::int64_t Session::next_deadline_ms() const {
+  if (may_drop()) return 0;
   std::int64_t next = std::min(phase_deadline_ms_, held_due_ms_);
   for (const auto& role : roles_) next = std::min(next, role->start_ms);
   for (const Scanner& scanner : scanners_) next = std::min(next, scanner.deadline_ms);
@@ -104,6 +105,7 @@ void Session::serve_scanners(std::int64_t now) {
 
 void Session::serve_timers(std::int64_t now) {
   serve_held(now);
+  if (may_drop()) dropped_.pop_back();
   start_due_roles(now);
   if (phase_deadline_ms_ <= now) {
     phase_deadline_ms_ = kNever;

@@ -120,6 +120,8 @@ class Session {
   void let_go(std::uint32_t tgid);
   void look_at_held(std::int64_t patience_ms);
   void serve_held(std::int64_t now);
+  // Nobody stands still until a link is closed.
+  [[nodiscard]] bool may_drop() const { return held_.empty() && !dropped_.empty(); }
   void stop_holding();
 
   // The end (session.cc).
@@ -148,6 +150,7 @@ class Session {
   std::vector<Scanner> scanners_;
   std::vector<Order> wanted_scanners_;
   std::map<std::string, OwnedFd, std::less<>> kept_;
+  std::vector<OwnedFd> dropped_;  // links: to be closed one at a time, since each takes the kernel some 50 ms
   std::set<std::uint32_t> held_;  // stopped processes that the command line was told of
   std::int64_t held_due_ms_ = kNever;
 };

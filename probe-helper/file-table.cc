@@ -133,6 +133,7 @@ std::uint32_t FileTable::claim(const PendingFile& file) {
   claimed.key = file.key;
   claimed.in_use = 1;
   claimed.added_ns = now_ns();
+  claimed.given = file.tgid == 0 ? 1 : 0;
   struct stat status {};
   if (file.fd.valid() && ::fstat(file.fd.get(), &status) == 0) {
     claimed.stat_device = status.st_dev;
@@ -273,6 +274,11 @@ void FileTable::release(std::uint32_t number) {
   for (std::uint32_t other = 1; other <= OISP_FILE_ENTRIES; ++other) {
     if (entry(other).in_use != 0 && entry(other).alias_of == number) release(other);
   }
+}
+
+void FileTable::forget_unused(const oisp_file_key& key) {
+  const std::uint32_t number = find(key);
+  if (number != 0 && entry(number).given == 0) release(number);
 }
 
 std::optional<Frame> FileTable::next_report() {

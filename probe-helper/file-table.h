@@ -46,8 +46,9 @@ class FileTable {
   // No answer, or no file.
   void conclude_failure(const PendingFile& file, FileOutcome outcome, int error, const std::string& reason);
 
-  // Takes the probes of file `number` away.
-  void release(std::uint32_t number);
+  // The collector says that nobody uses this file any more: takes its probes away. What the launcher gave
+  // stays: who uses it later would not have been watched from its first byte.
+  void forget_unused(const oisp_file_key& key);
 
   // The next file that the collector has not been told of; all again after report_all().
   std::optional<Frame> next_report();
@@ -59,6 +60,7 @@ class FileTable {
   [[nodiscard]] std::uint32_t choose_victim() const;
   [[nodiscard]] std::uint64_t last_hit_ns(std::uint32_t number) const;
   void save(std::uint32_t number);
+  void release(std::uint32_t number);
   void finish(std::uint32_t number, FileOutcome outcome, int error, const std::string& reason);
   Status place_probes(std::uint32_t number, int file, const oisp_scan_answer& answer);
   Status write_slot(std::uint32_t slot, const oisp_site* site, std::uint32_t number) const;

@@ -64,18 +64,21 @@ void Forwarder::ignore_stream(std::uint32_t tgid, std::uint64_t session) const {
   (void)::bpf_map_update_elem(kernel_.fd(Kept::sessions), &key, &value, BPF_EXIST);
 }
 
-void Forwarder::answer(const CollectorRequest& request) {
+bool Forwarder::answer(const CollectorRequest& request) {
   switch (request.kind) {
     case CollectorRequest::Kind::credit:
       break;  // the channel's own
     case CollectorRequest::Kind::ignore_stream:
-      return ignore_stream(request.tgid, request.session);
+      ignore_stream(request.tgid, request.session);
+      break;
     case CollectorRequest::Kind::ask_counters:
       counters_due_ = true;
-      return;
+      break;
     case CollectorRequest::Kind::release_file:
-      return table_.release(request.file);
+      table_.forget_unused({.device = request.device, .inode = request.inode});
+      return true;
   }
+  return false;
 }
 
 std::optional<Frame> Forwarder::next_frame() {
@@ -96,7 +99,10 @@ bool Forwarder::send_records() {
 
 bool Forwarder::advance() {
   bool sent = false;
-  while (auto request = channel_.receive()) answer(*request);
+  bool released = false;
+  while (auto request = channel_.receive()) released |= answer(*request);
+  // Who has mapped one of them since the collector asked, is not without probes for long.
+  if (released) announce_again(kernel_);
   channel_.flush();
   while (started_ && channel_.is_open() && !channel_.is_busy()) {
     if (auto frame = next_frame()) {

@@ -28,7 +28,8 @@ class Forwarder {
   [[nodiscard]] bool is_blocked() const;
 
  private:
-  void answer(const CollectorRequest& request);
+  // True where files were let go of.
+  bool answer(const CollectorRequest& request);
   void ignore_stream(std::uint32_t tgid, std::uint64_t session) const;
   std::optional<Frame> next_frame();
   bool send_records();

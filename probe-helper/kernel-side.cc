@@ -221,6 +221,11 @@ Status watch_tree(const Skeleton& skeleton, KernelSide& kernel, std::uint32_t tg
 
 Status announce_mappings(const KernelSide& kernel) { return run_iterator(kernel.fd(Kept::find_mappings)); }
 
+void announce_again(const KernelSide& kernel) {
+  const Status announced = announce_mappings(kernel);
+  if (!announced) log_warning("%s", announced.error().text().c_str());
+}
+
 int canary_entry_program(const Skeleton& skeleton) { return ::bpf_program__fd(skeleton->progs.canary_entry); }
 int canary_return_program(const Skeleton& skeleton) { return ::bpf_program__fd(skeleton->progs.canary_return); }
 

@@ -81,8 +81,10 @@ Result<KernelSide, Refusal> take_parts(const Skeleton& skeleton, bool uprobe_mul
 Result<std::vector<NamedLink>, Refusal> attach_hooks(const Skeleton& skeleton, oisp_control& control);
 // Watches `tgid` and its descendants. `quiet`: its own exec is still to come.
 Status watch_tree(const Skeleton& skeleton, KernelSide& kernel, std::uint32_t tgid, bool quiet);
-// Announces what watched processes have mapped.
+// Announces what watched processes have mapped and nobody looked at yet; again, for a helper at work,
+// where a failure is logged.
 Status announce_mappings(const KernelSide& kernel);
+void announce_again(const KernelSide& kernel);
 // Programs of the canary.
 int canary_entry_program(const Skeleton& skeleton);
 int canary_return_program(const Skeleton& skeleton);

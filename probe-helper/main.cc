@@ -128,9 +128,7 @@ bool Helper::answer_begin() {
     std::set<std::string> links;
     for (const auto& [name, fd] : task_.adopted) links.insert(name);
     session_->table_.adopt(links);
-    if (const Status announced = announce_mappings(session_->kernel_); !announced) {
-      log_warning("%s", announced.error().text().c_str());
-    }
+    announce_again(session_->kernel_);
   }
   bool all_quiet = !task_.watches.empty();
   for (const Task::Watch& watch : task_.watches) all_quiet = all_quiet && watch.quiet;

@@ -73,6 +73,8 @@ class ProcessTable {
   // Processes that a bound made the table forget before their time.
   [[nodiscard]] std::uint64_t evicted() const { return evicted_; }
   [[nodiscard]] std::size_t size() const { return processes_.size(); }
+  [[nodiscard]] auto begin() const { return processes_.begin(); }
+  [[nodiscard]] auto end() const { return processes_.end(); }
 
  private:
   Process& get(ProcessKey key);

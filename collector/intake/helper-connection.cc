@@ -34,6 +34,14 @@ void HelperConnection::ask_counters() {
   stream_->write(frame_of(message));
 }
 
+void HelperConnection::release_file(const oisp_file_key& file) {
+  capnp::MallocMessageBuilder message;
+  auto release = message.initRoot<schema::ToHelper>().initReleaseFile();
+  release.setDevice(file.device);
+  release.setInode(file.inode);
+  stream_->write(frame_of(message));
+}
+
 void HelperConnection::grant(std::uint64_t bytes) {
   capnp::MallocMessageBuilder message;
   message.initRoot<schema::ToHelper>().setCredit(bytes);

@@ -33,6 +33,7 @@ class HelperConnection : private ByteStream::Listener {
   // Grants the first credit and reads.
   void start();
   void ask_counters();
+  void release_file(const oisp_file_key& file);
 
  private:
   explicit HelperConnection(Receiver& receiver);

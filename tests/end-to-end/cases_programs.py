@@ -7,7 +7,7 @@ import subprocess
 
 import plans
 from compare import check_ledgers, compare
-from harness import CLIENTS, LIBRARIES, Skip, case, check, need, wait_for
+from harness import CLIENTS, LIBRARIES, Skip, case, check, need, roles, wait_for
 
 
 def client(bench):
@@ -89,6 +89,36 @@ def libssl_that_its_scanner_dies_of(bench):
     check([file["outcome"] for file in files] == ["failed"] and files[0]["reason"] == reason, f"files: {files}")
     spots = [spot for spot in coverage.get("blind_spots", []) if reason in spot["detail"]]
     check(spots and "libssl.so.3" in spots[0]["detail"], f"blind spots: {coverage.get('blind_spots')}")
+
+
+def links_of(launcher):
+    """Probes and hooks that the launcher holds."""
+    links = 0
+    for name in os.listdir(f"/proc/{launcher}/fd"):
+        try:
+            links += "bpf_link" in os.readlink(f"/proc/{launcher}/fd/{name}")
+        except FileNotFoundError:
+            pass  # Closed meanwhile.
+    return links
+
+
+@case
+def probes_of_files_that_nobody_uses_any_more(bench):
+    """Many programs, each with its own copy of the library: in the end the launcher holds as many links as at first,
+    and a copy that comes back is probed again."""
+    count = int(os.environ.get("OISP_TEST_COPIES") or 60)
+    folder = copy_libraries(bench)
+    use = f"{client(bench)} {' '.join(arguments(bench, 'blocking', 2, 500))}"
+    recording = bench.start(["--", "/bin/sh", "-c", f"/usr/bin/python3 {CLIENTS}/many-libraries.py {folder}/libssl.so.3 "
+                             f"{count}; LD_LIBRARY_PATH={folder} {use}; read word; LD_LIBRARY_PATH={folder} {use}"])
+    recording.ready()
+    launcher = roles(recording.pid)["oisp-launcher"]
+    first = links_of(launcher)
+    wait_for(lambda: f"{count} programs, 0 harmed".encode() in recording.stdout, "the programs to end", 120)
+    check(links_of(launcher) > first + count, f"{links_of(launcher)} links, {first} at first")
+    wait_for(lambda: links_of(launcher) == first, "the links to be given up", 300)
+    check(recording.wait(b"word\n") == 0, recording.text())
+    compare(recording, bench.provider.entries(4))
 
 
 def attach(bench, started, count, options=()):
