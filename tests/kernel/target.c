@@ -26,7 +26,10 @@ static char *patterned(size_t size)
 	return bytes;
 }
 
-static const int kSizes[] = {1, 255, 256, 257, 1024, 1025, 4096, 4097, 16384, 16385, 70000, 1 << 20, (1 << 20) + 5000};
+// As in kernel-test.cc: the last but one is all that is captured of one call.
+#define MAX_CAPTURE ((1 << 20) + (64 << 10))
+static const int kSizes[] = {1,    255,   256,   257,   1024,             1025,        4096,
+			     4097, 16384, 16385, 70000, (1 << 20) + 5000, MAX_CAPTURE, MAX_CAPTURE + 5000};
 #define SIZES (sizeof(kSizes) / sizeof(kSizes[0]))
 
 static int calls(void)
