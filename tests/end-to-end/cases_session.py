@@ -8,7 +8,7 @@ import subprocess
 
 import plans
 from compare import check_ledgers, compare
-from harness import CLIENTS, PATIENCE_S, Skip, bpf_left_over, case, check, descendants, need, processes, roles, wait_for
+from harness import CLIENTS, PATIENCE_S, Skip, bpf_left_over, case, check, need, processes, roles, wait_for
 
 
 @case
@@ -147,9 +147,7 @@ def killed_all_at_once(bench):
     """kill -9 of everything: nothing is left behind (Bench.clean looks)."""
     recording = bench.start(["--", "sh", "-c", "echo started; exec sleep 600"]).ready()
     wait_for(lambda: b"started" in recording.stdout, "CMD to start")
-    everybody = [recording.pid, *descendants(recording.pid)]
-    for pid in everybody:
-        os.kill(pid, signal.SIGKILL)
+    recording.kill_all()
     recording.process.wait(10)
     wait_for(lambda: not bpf_left_over(), "the probes to go")
 

@@ -32,6 +32,8 @@ SECRETS = [OPENAI_KEY, ANTHROPIC_KEY, AWS_KEY]
 FIRST_ROLE_UID = 0x70000000
 # For what takes a second; a machine under load takes longer, an emulated one (tests/vm) longer still.
 PATIENCE_S = int(os.environ.get("OISP_PATIENCE_S") or 60)
+# "perf": recordings do without uprobe_multi, as on a kernel that lacks it.
+UPROBES = os.environ.get("OISP_TEST_UPROBES")
 
 CASES = []
 
@@ -210,6 +212,7 @@ class Recording:
         self.bench = bench
         self.file = os.path.join(bench.folder_of(user), f"events-{bench.next_number()}.jsonl")
         options = ["--bodies", "-o", self.file] if output else []
+        options += ["--uprobes", UPROBES] if UPROBES else []
         self.command = [*prefix, popen.pop("program", bench.sensor), "record", *options, *arguments]
         for name in ("stdin", "stdout", "stderr"):
             popen.setdefault(name, subprocess.PIPE)
