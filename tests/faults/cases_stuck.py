@@ -20,11 +20,11 @@ def bring_libraries(bench, *count):
 @case
 def helper_hangs(bench):
     """Nobody probes and nobody says that a process is stopped: all go on."""
-    recording = bring_libraries(bench, "30")
-    time.sleep(chance.uniform(0, 0.5))
+    recording = bring_libraries(bench, "50")
+    time.sleep(chance.uniform(0, 0.2))
     helper = roles(recording.pid)["oisp-probe-helper"]
     os.kill(helper, signal.SIGSTOP)
-    wait_for(lambda: b"30 programs, 0 harmed" in recording.stdout, "all programs to end well")
+    wait_for(lambda: b"50 programs, 0 harmed" in recording.stdout, "all programs to end well")
     os.kill(helper, signal.SIGCONT)
     status = recording.wait()
     check(status == 0, f"status {status}: {recording.text()[-1500:]}")
