@@ -5,8 +5,8 @@
 #include <sys/syscall.h>
 
 #include <csignal>
-#include <ctime>
 
+#include "base/clock.h"
 #include "base/pidfd.h"
 #include "bpf/shared-maps.h"
 #include "launcher/session.h"
@@ -21,13 +21,6 @@ bool call_map(bpf_cmd command, int map, const void* key, void* value = nullptr) 
   call.key = reinterpret_cast<std::uintptr_t>(key);
   call.value = reinterpret_cast<std::uintptr_t>(value);
   return ::syscall(SYS_bpf, command, &call, sizeof call) == 0;
-}
-
-// The kernel says when it stopped a process by this clock.
-std::int64_t boot_ms() {
-  timespec now{};
-  (void)::clock_gettime(CLOCK_BOOTTIME, &now);
-  return std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
 }
 
 }  // namespace
@@ -62,20 +55,19 @@ void Session::look_at_held(std::int64_t patience_ms) {
        listed.size() < limits::kMostHeld && call_map(BPF_MAP_GET_NEXT_KEY, list, last, &tgid); last = &tgid) {
     listed.insert(tgid);
   }
-  std::set<std::uint32_t> late;
-  for (const std::uint32_t one : held_) {
-    if (!listed.contains(one)) late.insert(one);  // it ended
+  const std::int64_t now_ns = read_clock_ns(CLOCK_BOOTTIME);  // the kernel program's clock
+  for (const std::uint32_t one : std::set(held_)) {
+    if (!listed.contains(one)) let_go(one);  // it ended
   }
   for (const std::uint32_t one : listed) {
     std::uint64_t since_ns = 0;
     if (!call_map(BPF_MAP_LOOKUP_ELEM, list, &one, &since_ns)) continue;
-    if (boot_ms() - static_cast<std::int64_t>(since_ns / 1'000'000) >= patience_ms) {
-      late.insert(one);
+    if (now_ns - static_cast<std::int64_t>(since_ns) >= patience_ms * 1'000'000) {
+      let_go(one);
     } else if (held_.insert(one).second) {
       say(command_line_, {.kind = OrderKind::held, .value = one});
     }
   }
-  for (const std::uint32_t one : late) let_go(one);
 }
 
 // A stop comes with a record in the ring of files, which wakes us; the helper takes it out only after it

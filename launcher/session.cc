@@ -6,8 +6,8 @@
 
 #include <algorithm>
 #include <csignal>
-#include <ctime>
 
+#include "base/clock.h"
 #include "base/pidfd.h"
 
 namespace oisp {
@@ -31,11 +31,7 @@ void kill_process(const Process& process) {
 
 }  // namespace
 
-std::int64_t now_ms() {
-  timespec now{};
-  (void)::clock_gettime(CLOCK_MONOTONIC, &now);
-  return std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
-}
+std::int64_t now_ms() { return read_clock_ns(CLOCK_MONOTONIC) / 1'000'000; }
 
 Session::Session(Programs programs, OwnedFd command_line, OwnedFd signals)
     : programs_(std::move(programs)), command_line_(std::move(command_line)), signals_(std::move(signals)) {}

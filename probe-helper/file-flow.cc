@@ -1,52 +1,21 @@
 #include "probe-helper/file-flow.h"
 
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 #include <algorithm>
 #include <cstring>
-#include <ctime>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/message.h"
 #include "probe-helper/limits.h"
 #include "probe-helper/span.h"
 
 namespace oisp {
 namespace {
 
-std::uint64_t now_ns() {
-  timespec now{};
-  (void)::clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
-}
-
-bool send_whole(int socket, const void* message, std::size_t size) {
-  return ::send(socket, message, size, MSG_DONTWAIT | MSG_NOSIGNAL) == static_cast<ssize_t>(size);
-}
-
-enum class Received { nothing, message, end };
-
-// One message of exactly `size` bytes with at most one descriptor; anything else is the end.
-Received receive_message(int socket, void* message, std::size_t size, OwnedFd& fd) {
-  iovec part{.iov_base = message, .iov_len = size};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr header{};
-  header.msg_iov = &part;
-  header.msg_iovlen = 1;
-  header.msg_control = control;
-  header.msg_controllen = sizeof control;
-  const ssize_t got = ::recvmsg(socket, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  if (got < 0) return errno == EAGAIN || errno == EINTR ? Received::nothing : Received::end;
-  const cmsghdr* rights = CMSG_FIRSTHDR(&header);
-  if (rights != nullptr && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS) {
-    int number = -1;
-    std::memcpy(&number, CMSG_DATA(rights), sizeof number);
-    fd = OwnedFd(number);
-  }
-  const bool whole = got == static_cast<ssize_t>(size) && (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0;
-  return whole ? Received::message : Received::end;
-}
+std::int64_t now_ns() { return read_clock_ns(CLOCK_MONOTONIC); }
 
 bool same_file(const oisp_file_key& a, const oisp_file_key& b) { return a.device == b.device && a.inode == b.inode; }
 
@@ -54,7 +23,11 @@ bool same_file(const oisp_file_key& a, const oisp_file_key& b) { return a.device
 
 void FileFlow::connect_opener(OwnedFd connection) {
   opener_ = std::move(connection);
-  for (const oisp_file_record& record : at_opener_) (void)send_whole(opener_.get(), &record, sizeof record);
+  for (const oisp_file_record& record : at_opener_) (void)pass(record);
+}
+
+bool FileFlow::pass(const oisp_file_record& record) const {
+  return send_message(opener_.get(), &record, sizeof record, -1, MSG_DONTWAIT).ok();
 }
 
 void FileFlow::pass_to_opener() {
@@ -65,7 +38,7 @@ void FileFlow::pass_to_opener() {
     if (!head.discarded && head.length == sizeof(oisp_file_record)) {
       oisp_file_record record{};
       std::memcpy(&record, bytes.data() + kRingHeaderBytes, sizeof record);
-      if (!send_whole(opener_.get(), &record, sizeof record)) return;
+      if (!pass(record)) return;
       if (record.held != 0) store_.request_hold(record.header.tgid);
       at_opener_.push_back(record);
     }
@@ -75,18 +48,14 @@ void FileFlow::pass_to_opener() {
 
 bool FileFlow::receive_from_opener() {
   oisp_open_answer answer{};
-  OwnedFd fd;
-  switch (receive_message(opener_.get(), &answer, sizeof answer, fd)) {
-    case Received::nothing:
-      return false;
-    case Received::end:
-      opener_.reset();
-      return false;
-    case Received::message:
-      take(answer, std::move(fd));
-      return true;
+  auto fd = receive_message(opener_.get(), &answer, sizeof answer, MSG_DONTWAIT);
+  if (!fd && fd.error().error == EAGAIN) return false;
+  if (fd && *fd) {
+    take(answer, std::move(**fd));
+  } else {
+    opener_.reset();
   }
-  return false;
+  return opener_.valid();
 }
 
 void FileFlow::take(const oisp_open_answer& answer, OwnedFd fd) {
@@ -151,29 +120,26 @@ void FileFlow::scanner_died(PendingFile& file) {
   }
 }
 
-bool FileFlow::conclude(Scan& scan, std::uint64_t now) {
+// False where the scanner is still at work.
+bool FileFlow::conclude(Scan& scan) {
   oisp_scan_answer answer{};
-  OwnedFd none;
-  switch (receive_message(scan.connection.get(), &answer, sizeof answer, none)) {
-    case Received::nothing:
-      if (now < scan.deadline_ns) return false;
-      table_.conclude_failure(scan.file, FileOutcome::scan_failed, ETIMEDOUT, "the scanner took too long");
-      return true;
-    case Received::end:
-      scanner_died(scan.file);
-      return true;
-    case Received::message:
-      table_.conclude_scan(scan.file, answer);
-      return true;
+  const auto received = receive_message(scan.connection.get(), &answer, sizeof answer, MSG_DONTWAIT);
+  if (received && received.value()) {
+    table_.conclude_scan(scan.file, answer);
+  } else if (received || received.error().error != EAGAIN) {
+    scanner_died(scan.file);
+  } else if (now_ns() >= scan.deadline_ns) {
+    table_.conclude_failure(scan.file, FileOutcome::scan_failed, ETIMEDOUT, "the scanner took too long");
+  } else {
+    return false;
   }
   return true;
 }
 
 void FileFlow::receive_scans() {
-  const std::uint64_t now = now_ns();
   std::vector<std::uint32_t> done;
   std::erase_if(scans_, [&](Scan& scan) {
-    if (!conclude(scan, now)) return false;
+    if (!conclude(scan)) return false;
     done.push_back(scan.file.tgid);
     return true;
   });

@@ -37,15 +37,16 @@ class FileFlow {
   struct Scan {
     PendingFile file;
     OwnedFd connection;
-    std::uint64_t deadline_ns;
+    std::int64_t deadline_ns;
   };
 
+  [[nodiscard]] bool pass(const oisp_file_record& record) const;
   void pass_to_opener();
   bool receive_from_opener();
   void take(const oisp_open_answer& answer, OwnedFd fd);
   void want_scanners();
   void receive_scans();
-  bool conclude(Scan& scan, std::uint64_t now);
+  bool conclude(Scan& scan);
   void scanner_died(PendingFile& file);
   void finished(std::uint32_t tgid);
   [[nodiscard]] std::size_t pending() const { return waiting_.size() + scans_.size(); }
@@ -58,8 +59,8 @@ class FileFlow {
   std::deque<oisp_file_record> at_opener_;
   std::deque<PendingFile> waiting_;
   std::vector<Scan> scans_;
-  std::size_t wanted_ = 0;             // scanners asked for and not here yet
-  std::uint64_t wanted_since_ns_ = 0;  // when the last was asked for or came
+  std::size_t wanted_ = 0;            // scanners asked for and not here yet
+  std::int64_t wanted_since_ns_ = 0;  // when the last was asked for or came
 };
 
 }  // namespace oisp

@@ -5,29 +5,15 @@
 #include <sys/sysmacros.h>
 
 #include <algorithm>
-#include <ctime>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/text-array.h"
 
 namespace oisp {
 namespace {
 
-std::uint64_t now_ns() {
-  timespec now{};
-  (void)::clock_gettime(CLOCK_BOOTTIME, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
-}
-
-template <std::size_t kSize>
-void fill(char (&array)[kSize], std::string_view text) {
-  std::fill(std::begin(array), std::end(array), '\0');
-  std::copy_n(text.begin(), std::min(text.size(), kSize - 1), array);
-}
-
-template <std::size_t kSize>
-std::string_view view(const char (&array)[kSize]) {
-  return {array, ::strnlen(array, kSize)};
-}
+std::uint64_t now_ns() { return static_cast<std::uint64_t>(read_clock_ns(CLOCK_BOOTTIME)); }
 
 std::string link_name(std::uint32_t number, bool at_return, std::size_t index) {
   return "link:file:" + std::to_string(number) + (at_return ? ":return:" : ":entry:") + std::to_string(index);
@@ -139,7 +125,7 @@ std::uint32_t FileTable::claim(const PendingFile& file) {
     claimed.stat_device = status.st_dev;
     claimed.stat_inode = status.st_ino;
   }
-  fill(claimed.name, file.name);
+  fill_text(claimed.name, file.name);
   mark_seen(file.key);
   return number;
 }
@@ -152,7 +138,7 @@ void FileTable::save(std::uint32_t number) {
 void FileTable::finish(std::uint32_t number, FileOutcome outcome, int error, const std::string& reason) {
   entry(number).outcome = static_cast<std::uint32_t>(outcome);
   entry(number).error = error;
-  fill(entry(number).reason, reason);
+  fill_text(entry(number).reason, reason);
   save(number);
   due_[number - 1] = true;
   log_debug("file %u (%llu:%llu): outcome %d, %u sites, %s", number, entry(number).key.device, entry(number).key.inode,
@@ -170,7 +156,7 @@ bool FileTable::conclude_known(const PendingFile& file) {
     if (alias == number) return false;  // it was the one to make room
     entry(alias).alias_of = number;
     entry(alias).site_count = known.site_count;
-    fill(entry(alias).family, view(known.family));
+    fill_text(entry(alias).family, view_text(known.family));
     finish(alias, FileOutcome::probed, 0, {});
     return true;
   }
@@ -187,7 +173,7 @@ void FileTable::conclude_failure(const PendingFile& file, FileOutcome outcome, i
 }
 
 void FileTable::conclude_scan(const PendingFile& file, const oisp_scan_answer& answer) {
-  const std::string reason(view(answer.reason));
+  const std::string reason(view_text(answer.reason));
   if (answer.outcome != OISP_SCAN_FOUND) {
     const bool refused = answer.outcome == OISP_SCAN_REFUSED;
     return conclude_failure(file, refused ? FileOutcome::refused : FileOutcome::no_tls_library, 0, reason);
@@ -197,7 +183,7 @@ void FileTable::conclude_scan(const PendingFile& file, const oisp_scan_answer& a
     return conclude_failure(file, FileOutcome::scan_failed, 0, "the scanner's answer makes no sense");
   }
   const std::uint32_t number = claim(file);
-  fill(entry(number).family, view(answer.family));
+  fill_text(entry(number).family, view_text(answer.family));
   // Until all is in place: what a successor undoes.
   entry(number).outcome = static_cast<std::uint32_t>(FileOutcome::attach_failed);
   save(number);
@@ -295,9 +281,9 @@ std::optional<Frame> FileTable::next_report() {
                              .outcome = outcome,
                              .error = one.error,
                              .sites = one.site_count,
-                             .family = view(one.family),
-                             .reason = view(one.reason),
-                             .name = view(one.name)});
+                             .family = view_text(one.family),
+                             .reason = view_text(one.reason),
+                             .name = view_text(one.name)});
 }
 
 void FileTable::report_all() {

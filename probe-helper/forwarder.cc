@@ -3,20 +3,14 @@
 #include <bpf/bpf.h>
 
 #include <algorithm>
-#include <ctime>
 
+#include "base/clock.h"
 #include "probe-helper/limits.h"
 
 namespace oisp {
 namespace {
 
 constexpr std::size_t kCounterValues = sizeof(oisp_counters) / sizeof(std::uint64_t);
-
-std::int64_t read_clock(clockid_t clock) {
-  timespec now{};
-  (void)::clock_gettime(clock, &now);
-  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
 
 }  // namespace
 
@@ -33,7 +27,7 @@ void Forwarder::drain() {
 }
 
 Frame Forwarder::hello() const {
-  return encode_hello({.boot_time_offset_ns = read_clock(CLOCK_REALTIME) - read_clock(CLOCK_BOOTTIME),
+  return encode_hello({.boot_time_offset_ns = read_clock_ns(CLOCK_REALTIME) - read_clock_ns(CLOCK_BOOTTIME),
                        .uprobes = kernel_.control().uprobe_multi != 0 ? "uprobe_multi" : "perf",
                        .max_capture = kMaxCapture,
                        .ring_bytes = ring_.size(),

@@ -25,7 +25,7 @@ inline constexpr std::size_t kMostPendingFiles = 64;
 inline constexpr std::size_t kMostAtOpener = 16;
 
 // A scanner that takes longer is given up: its own limits should have ended it before.
-inline constexpr std::uint64_t kScanDeadline_ns = 10'000'000'000;
+inline constexpr std::int64_t kScanDeadline_ns = 10'000'000'000;
 
 // Files given by the launcher before the start: libssl files and one program, not a directory tree.
 inline constexpr std::size_t kMostFirstFiles = 64;

@@ -14,8 +14,6 @@ struct oisp_open_answer {
   __s32 error;
   struct oisp_file_key file;  // as in the record
   __u32 tgid;
-  __u32 held;
-  __u32 source;
   __u32 reserved;
 };
-static_assert(sizeof(oisp_open_answer) == 40);
+static_assert(sizeof(oisp_open_answer) == 32);

@@ -9,14 +9,13 @@
 #include <sys/capability.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 #include <algorithm>
-#include <cstring>
-#include <ctime>
 #include <deque>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/message.h"
 #include "base/sandbox.h"
 #include "ipc-schema/order.h"
 #include "probe-helper/open-file.h"
@@ -31,15 +30,11 @@ constexpr std::int64_t kLongestRetryNs = 3'200'000;  // doubling: 6.3 ms in all
 constexpr std::size_t kMostWaiting = 256;
 constexpr std::uint64_t kMostFiles = 64 + kMostWaiting;
 
-constexpr const char* kAllowed[] = {"fcntl", "getdents64", "lseek",    "openat",  "pidfd_open", "poll",
-                                    "ppoll", "newfstatat", "recvfrom", "recvmsg", "sendmsg",    "statx"};
+constexpr const char* kAllowed[] = {"fcntl", "getdents64", "lseek",   "openat",  "pidfd_open", "poll",
+                                    "ppoll", "newfstatat", "recvmsg", "sendmsg", "statx"};
 constexpr int kCapabilities[] = {CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_CHECKPOINT_RESTORE};
 
-std::int64_t now_ns() {
-  timespec now{};
-  (void)::clock_gettime(CLOCK_MONOTONIC, &now);
-  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
+std::int64_t now_ns() { return read_clock_ns(CLOCK_MONOTONIC); }
 
 struct Waiting {
   oisp_file_record record;
@@ -99,14 +94,13 @@ bool Opener::serve_orders() {
 void Opener::serve_helper() {
   while (helper_) {
     oisp_file_record record{};
-    const ssize_t got = ::recv(helper_.get(), &record, sizeof record, MSG_DONTWAIT | MSG_TRUNC);
-    if (got < 0 && (errno == EINTR || errno == ECONNRESET)) continue;
-    if (got < 0 && errno == EAGAIN) return;
-    if (got == static_cast<ssize_t>(sizeof record)) {
+    const auto received = receive_message(helper_.get(), &record, sizeof record, MSG_DONTWAIT);
+    if (!received && received.error().error == EAGAIN) return;
+    if (received && received.value()) {
       take(record);
       continue;
     }
-    if (got > 0) log_warning("the helper sent a record of the wrong size");
+    if (!received) log_warning("the helper: %s", received.error().text().c_str());
     helper_.reset();
   }
 }
@@ -141,32 +135,15 @@ void Opener::attempt(Waiting waiting) {
 }
 
 void Opener::answer(const oisp_file_record& record, const OpenAttempt& attempt) {
-  oisp_open_answer answer{.outcome = attempt.outcome,
-                          .error = attempt.error,
-                          .file = record.file,
-                          .tgid = record.header.tgid,
-                          .held = record.held,
-                          .source = record.source,
-                          .reserved = 0};
-  iovec part{.iov_base = &answer, .iov_len = sizeof answer};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  if (attempt.file) {
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    const int fd = attempt.file.get();
-    std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
-  }
+  const oisp_open_answer answer{.outcome = attempt.outcome,
+                                .error = attempt.error,
+                                .file = record.file,
+                                .tgid = record.header.tgid,
+                                .reserved = 0};
+  if (!helper_) return;
   // A helper that is gone is started again, and finds the file by the next process that maps it.
-  if (helper_ && ::sendmsg(helper_.get(), &message, MSG_NOSIGNAL) < 0 && errno != EPIPE) {
-    log_warning("cannot answer the helper: %s", std::strerror(errno));
-  }
+  const Status sent = send_message(helper_.get(), &answer, sizeof answer, attempt.file.get());
+  if (!sent && sent.error().error != EPIPE) log_warning("the helper: %s", sent.error().text().c_str());
 }
 
 int serve() {

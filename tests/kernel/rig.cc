@@ -302,8 +302,6 @@ void Rig::serve_opener() {
   answer.outcome = file ? OISP_OPEN_OPENED : OISP_OPEN_GONE;
   answer.file = record.file;
   answer.tgid = record.header.tgid;
-  answer.held = record.held;
-  answer.source = record.source;
   iovec part{.iov_base = &answer, .iov_len = sizeof answer};
   msghdr message{};
   message.msg_iov = &part;
