@@ -8,6 +8,8 @@
 #include <array>
 #include <cstring>
 
+#include "base/text-array.h"
+
 namespace oisp {
 namespace {
 
@@ -66,18 +68,18 @@ Frame encode_hello(const HelperHello& hello) {
   return frame_of(message);
 }
 
-Frame encode_file_report(const HelperFileReport& report) {
+Frame encode_file_report(const oisp_file_entry& file, std::uint32_t number) {
   capnp::MallocMessageBuilder message;
   auto root = message.initRoot<schema::FromHelper>().initFile();
-  root.setDevice(report.device);
-  root.setInode(report.inode);
-  root.setFile(report.file);
-  root.setOutcome(static_cast<schema::FileReport::Outcome>(report.outcome));
-  root.setError(report.error);
-  root.setSites(report.sites);
-  root.setFamily(text_of(std::string(report.family)));
-  root.setReason(text_of(std::string(report.reason)));
-  root.setName(text_of(std::string(report.name)));
+  root.setDevice(file.key.device);
+  root.setInode(file.key.inode);
+  root.setFile(number);
+  root.setOutcome(static_cast<schema::FileReport::Outcome>(file.outcome));
+  root.setError(file.error);
+  root.setSites(file.site_count);
+  root.setFamily(text_of(std::string(view_text(file.family))));
+  root.setReason(text_of(std::string(view_text(file.reason))));
+  root.setName(text_of(std::string(view_text(file.name))));
   return frame_of(message);
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "bpf/shared-maps.h"
 
 namespace oisp {
 
@@ -37,21 +38,10 @@ enum class FileOutcome : std::uint32_t {
   table_full = 6,
 };
 
-struct HelperFileReport {
-  std::uint64_t device = 0;
-  std::uint64_t inode = 0;
-  std::uint32_t file = 0;
-  FileOutcome outcome = FileOutcome::probed;
-  std::int32_t error = 0;
-  std::uint32_t sites = 0;
-  std::string_view family;
-  std::string_view reason;
-  std::string_view name;
-};
-
 // Each gives one whole stream frame.
 Frame encode_hello(const HelperHello& hello);
-Frame encode_file_report(const HelperFileReport& report);
+// `number`: of the file that carries the probes, or 0.
+Frame encode_file_report(const oisp_file_entry& file, std::uint32_t number);
 Frame encode_counters(std::span<const std::uint64_t> values);
 Frame encode_drained();
 

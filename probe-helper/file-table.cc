@@ -141,8 +141,8 @@ void FileTable::finish(std::uint32_t number, FileOutcome outcome, int error, con
   fill_text(entry(number).reason, reason);
   save(number);
   due_[number - 1] = true;
-  log_debug("file %u (%llu:%llu): outcome %d, %u sites, %s", number, entry(number).key.device, entry(number).key.inode,
-            static_cast<int>(outcome), entry(number).site_count, printable(reason).c_str());
+  log_debug("file %u (%llu:%llu): outcome %d, %u sites", number, entry(number).key.device, entry(number).key.inode,
+            static_cast<int>(outcome), entry(number).site_count);
 }
 
 bool FileTable::conclude_known(const PendingFile& file) {
@@ -273,17 +273,8 @@ std::optional<Frame> FileTable::next_report() {
   *due = false;
   const auto number = static_cast<std::uint32_t>(due - due_.begin()) + 1;
   const oisp_file_entry& one = entry(number);
-  const auto outcome = static_cast<FileOutcome>(one.outcome);
-  const std::uint32_t probed_as = one.alias_of != 0 ? one.alias_of : number;
-  return encode_file_report({.device = one.key.device,
-                             .inode = one.key.inode,
-                             .file = outcome == FileOutcome::probed ? probed_as : 0,
-                             .outcome = outcome,
-                             .error = one.error,
-                             .sites = one.site_count,
-                             .family = view_text(one.family),
-                             .reason = view_text(one.reason),
-                             .name = view_text(one.name)});
+  const bool probed = one.outcome == static_cast<std::uint32_t>(FileOutcome::probed);
+  return encode_file_report(one, !probed ? 0 : one.alias_of != 0 ? one.alias_of : number);
 }
 
 void FileTable::report_all() {

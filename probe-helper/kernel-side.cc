@@ -5,9 +5,7 @@
 #include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <sensor.skel.h>
-#include <sys/capability.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdarg>
@@ -28,8 +26,6 @@ namespace {
 
 // BPF_TRACE_UPROBE_MULTI, newer than the headers built with.
 constexpr auto kUprobeMulti = static_cast<bpf_attach_type>(48);
-// The number of the initial pid namespace: PROC_PID_INIT_INO of the kernel.
-constexpr ino_t kInitialPidNamespace = 0xEFFFFFFC;
 
 // Programs on BTF tracepoints. Bit numbers of oisp_control.missing are the places in this list.
 struct Hook {
@@ -48,15 +44,8 @@ int print_libbpf(libbpf_print_level level, const char* format, va_list arguments
   if (level == LIBBPF_DEBUG) return 0;
   char line[400];
   (void)std::vsnprintf(line, sizeof line, format, arguments);
-  log_debug("%s", printable(line, sizeof line).c_str());
+  log_debug("%s", line);
   return 0;
-}
-
-bool has_capability(cap_value_t capability) {
-  using Caps = std::unique_ptr<std::remove_pointer_t<cap_t>, int (*)(void*)>;
-  const Caps caps(::cap_get_proc(), ::cap_free);
-  cap_flag_value_t value = CAP_CLEAR;
-  return caps && ::cap_get_flag(caps.get(), capability, CAP_EFFECTIVE, &value) == 0 && value == CAP_SET;
 }
 
 Refusal refusal_of_load(int error) {
@@ -131,31 +120,15 @@ std::vector<std::string> KernelSide::missing() const {
   return names;
 }
 
-Result<Done, Refusal> check_platform() {
-  struct stat status {};
-  if (::stat("/proc/self/ns/pid", &status) != 0 || status.st_ino != kInitialPidNamespace) {
-    return Refusal{.exit_status = 4,
-                   .sentence =
-                       "the sensor must run in the host's own pid namespace: start it outside of the "
-                       "container, or the container with --pid=host"};
-  }
-  if (::access("/sys/kernel/btf/vmlinux", R_OK) != 0) {
+Result<Skeleton, Refusal> load_programs(bool uprobe_multi) {
+  ::libbpf_set_print(print_libbpf);
+  const std::unique_ptr<btf, void (*)(btf*)> kernel_types(::btf__load_vmlinux_btf(), ::btf__free);
+  if (!kernel_types) {
     return Refusal{.exit_status = 4,
                    .sentence =
                        "this kernel has no type information (/sys/kernel/btf/vmlinux): a kernel built with "
                        "CONFIG_DEBUG_INFO_BTF is needed, such as Debian's own"};
   }
-  if (!has_capability(CAP_BPF) || !has_capability(CAP_PERFMON)) {
-    return Refusal{.exit_status = 3,
-                   .sentence = "CAP_BPF and CAP_PERFMON are missing: run as root, and in a container add both"};
-  }
-  return Done{};
-}
-
-Result<Skeleton, Refusal> load_programs(bool uprobe_multi) {
-  ::libbpf_set_print(print_libbpf);
-  const std::unique_ptr<btf, void (*)(btf*)> kernel_types(::btf__load_vmlinux_btf(), ::btf__free);
-  if (!kernel_types) return refusal_of_load(errno);
   int error = 0;
   // Where a hook is there but of another shape, the sensor does without all that it can do without.
   for (const bool with_optional : {true, false}) {

@@ -72,7 +72,6 @@ struct NamedLink {
   OwnedFd fd;
 };
 
-Result<Done, Refusal> check_platform();
 // Loads everything that this kernel has; the site programs for uprobe_multi or for perf uprobes.
 Result<Skeleton, Refusal> load_programs(bool uprobe_multi);
 // Own descriptors of what is kept, so that the skeleton can go.

@@ -18,14 +18,13 @@
 #include "probe-helper/file-flow.h"
 #include "probe-helper/forwarder.h"
 #include "probe-helper/limits.h"
-#include "probe-helper/permissions.h"
 #include "probe-helper/setup.h"
 
 namespace oisp {
 namespace {
 
-constexpr const char* kAllowed[] = {"bpf",     "perf_event_open", "ioctl",    "ppoll",   "poll",  "fcntl",
-                                    "pread64", "recvmsg",         "recvfrom", "sendmsg", "sendto"};
+constexpr const char* kAllowed[] = {"bpf",   "perf_event_open", "ioctl",   "ppoll",    "poll",
+                                    "fcntl", "pread64",         "recvmsg", "recvfrom", "sendmsg"};
 constexpr int kCapabilities[] = {CAP_BPF, CAP_PERFMON};
 constexpr int kCapabilitiesForPerf[] = {CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN};
 constexpr std::uint64_t kMostOpenFiles = 512;
@@ -45,6 +44,26 @@ class Session {
   Forwarder forwarder_;
 };
 
+// What the session has come to; bits of Permission::phases.
+enum Phase : unsigned {
+  kSetup = 1,     // being told what to do
+  kStarting = 2,  // attaching to the files given
+  kRunning = 4,
+  kDraining = 8,  // sending what is left
+};
+constexpr unsigned kStarted = kStarting | kRunning | kDraining;
+
+class Helper;
+
+// Which order is allowed when, and what answers it. What is not in the table is refused, and ends the
+// helper: the launcher, which alone has the other end, never sends it.
+struct Permission {
+  OrderKind kind;
+  unsigned phases;
+  bool with_fd;
+  bool (Helper::*answer)(ReceivedOrder&);  // false: the session is over
+};
+
 class Helper {
  public:
   // Answers orders until the session is over; the exit status.
@@ -52,17 +71,32 @@ class Helper {
 
  private:
   bool serve_order();
-  bool answer(ReceivedOrder& received);
-  void answer_config(const Order& order);
-  void answer_file(ReceivedOrder& received);
-  void answer_adopt(ReceivedOrder& received);
-  bool answer_begin();
-  void answer_drain();
+  bool answer_config(ReceivedOrder& received);
+  bool answer_watch(ReceivedOrder& received);
+  bool answer_file(ReceivedOrder& received);
+  bool answer_adopt(ReceivedOrder& received);
+  bool answer_begin(ReceivedOrder& received);
+  bool answer_collector(ReceivedOrder& received);
+  bool answer_opener(ReceivedOrder& received);
+  bool answer_scanner(ReceivedOrder& received);
+  bool answer_drain(ReceivedOrder& received);
   bool refuse(const Refusal& refusal);
   void reply(OrderKind kind) const { (void)send_order(kOrdersFd, {.kind = kind}); }
   void wait();
 
-  Phase phase_ = Phase::setup;
+  static constexpr Permission kPermissions[] = {
+      {OrderKind::config, kSetup, false, &Helper::answer_config},
+      {OrderKind::adopt, kSetup, true, &Helper::answer_adopt},
+      {OrderKind::watch, kSetup, false, &Helper::answer_watch},
+      {OrderKind::file, kSetup, true, &Helper::answer_file},
+      {OrderKind::begin, kSetup, false, &Helper::answer_begin},
+      {OrderKind::collector, kSetup | kStarted, true, &Helper::answer_collector},
+      {OrderKind::opener, kSetup | kStarted, true, &Helper::answer_opener},
+      {OrderKind::scanner, kStarted, true, &Helper::answer_scanner},
+      {OrderKind::drain, kStarted, false, &Helper::answer_drain},
+  };
+
+  Phase phase_ = kSetup;
   Store store_{kStoreFd};
   Task task_;
   OwnedFd first_collector_;
@@ -71,23 +105,59 @@ class Helper {
   int empty_naps_ = 0;
 };
 
-void Helper::answer_config(const Order& order) {
+bool Helper::answer_config(ReceivedOrder& received) {
+  const Order& order = received.order;
   if (order.name_view() == "uprobes") task_.force_perf = order.text_view() == "perf";
   if (order.name_view() == "hold_new_files") task_.hold = order.text_view() != "0";
+  return true;
 }
 
-void Helper::answer_file(ReceivedOrder& received) {
+bool Helper::answer_watch(ReceivedOrder& received) {
+  const Order& order = received.order;
+  task_.watches.push_back({.tgid = static_cast<std::uint32_t>(order.value), .quiet = order.detail == 1});
+  return true;
+}
+
+bool Helper::answer_file(ReceivedOrder& received) {
   auto key = key_of(received.fd.get());
-  if (!key || task_.files.size() >= kMostFirstFiles) return log_warning("a file that cannot be probed was given");
-  task_.files.push_back(
-      {.key = *key, .fd = std::move(received.fd), .tgid = 0, .name = std::string(received.order.name_view())});
+  if (key && task_.files.size() < kMostFirstFiles) {
+    task_.files.push_back(
+        {.key = *key, .fd = std::move(received.fd), .tgid = 0, .name = std::string(received.order.name_view())});
+  } else {
+    log_warning("a file that cannot be probed was given");
+  }
+  return true;
 }
 
-void Helper::answer_adopt(ReceivedOrder& received) {
+bool Helper::answer_adopt(ReceivedOrder& received) {
   const std::string name(received.order.name_view());
   // The launcher holds the links; here their names are enough.
   if (name.starts_with("link:")) received.fd.reset();
   task_.adopted[name] = std::move(received.fd);
+  return true;
+}
+
+bool Helper::answer_collector(ReceivedOrder& received) {
+  if (session_) {
+    session_->forwarder_.connect(std::move(received.fd));
+  } else {
+    first_collector_ = std::move(received.fd);
+  }
+  return true;
+}
+
+bool Helper::answer_opener(ReceivedOrder& received) {
+  if (session_) {
+    session_->flow_.connect_opener(std::move(received.fd));
+  } else {
+    first_opener_ = std::move(received.fd);
+  }
+  return true;
+}
+
+bool Helper::answer_scanner(ReceivedOrder& received) {
+  session_->flow_.connect_scanner(std::move(received.fd));
+  return true;
 }
 
 bool Helper::refuse(const Refusal& refusal) {
@@ -104,7 +174,7 @@ bool Helper::refuse(const Refusal& refusal) {
   return false;
 }
 
-bool Helper::answer_begin() {
+bool Helper::answer_begin(ReceivedOrder& /*received*/) {
   auto started = start_kernel_side(task_, store_);
   if (!started) return refuse(started.error());
   const bool adopted = started->adopted;
@@ -139,66 +209,30 @@ bool Helper::answer_begin() {
     if (!session_->table_.knows(file.key)) session_->flow_.admit(std::move(file));
   }
   task_ = {};
-  phase_ = Phase::starting;
+  phase_ = kStarting;
   return true;
 }
 
-void Helper::answer_drain() {
+bool Helper::answer_drain(ReceivedOrder& /*received*/) {
   session_->kernel_.control().hold = 0;
   session_->forwarder_.start();
   session_->forwarder_.drain();
-  phase_ = Phase::draining;
+  phase_ = kDraining;
+  return true;
 }
 
 // False: the session is over.
-bool Helper::answer(ReceivedOrder& received) {
-  const Order& order = received.order;
-  if (!is_permitted(order.kind, phase_, received.fd.valid())) {
-    log_error("order %u is not permitted now", static_cast<unsigned>(order.kind));
-    return false;
-  }
-  switch (order.kind) {
-    case OrderKind::config:
-      answer_config(order);
-      return true;
-    case OrderKind::adopt:
-      answer_adopt(received);
-      return true;
-    case OrderKind::watch:
-      task_.watches.push_back({.tgid = static_cast<std::uint32_t>(order.value), .quiet = order.detail == 1});
-      return true;
-    case OrderKind::file:
-      answer_file(received);
-      return true;
-    case OrderKind::begin:
-      return answer_begin();
-    case OrderKind::collector:
-      if (!session_)
-        first_collector_ = std::move(received.fd);
-      else
-        session_->forwarder_.connect(std::move(received.fd));
-      return true;
-    case OrderKind::opener:
-      if (!session_)
-        first_opener_ = std::move(received.fd);
-      else
-        session_->flow_.connect_opener(std::move(received.fd));
-      return true;
-    case OrderKind::scanner:
-      session_->flow_.connect_scanner(std::move(received.fd));
-      return true;
-    case OrderKind::drain:
-      answer_drain();
-      return true;
-    default:  // the table has no other
-      return false;
-  }
-}
-
 bool Helper::serve_order() {
   auto received = receive_order(kOrdersFd);
   if (!received) log_error("%s", received.error().text().c_str());
-  return received && received->has_value() && answer(**received);
+  if (!received || !*received) return false;
+  ReceivedOrder& got = **received;
+  for (const Permission& row : kPermissions) {
+    if (row.kind != got.order.kind || (row.phases & phase_) == 0 || row.with_fd != got.fd.valid()) continue;
+    return (this->*row.answer)(got);
+  }
+  log_error("order %u is not permitted now", static_cast<unsigned>(got.order.kind));
+  return false;
 }
 
 // Until there is something to do; see limits.h about naps and sleep.
@@ -234,7 +268,7 @@ void Helper::wait() {
 }
 
 int Helper::run() {
-  while (phase_ == Phase::setup) {
+  while (phase_ == kSetup) {
     if (!serve_order()) return 0;
   }
   for (;;) {
@@ -244,8 +278,8 @@ int Helper::run() {
     }
     session_->flow_.advance();
     if (session_->forwarder_.advance()) empty_naps_ = 0;
-    if (phase_ == Phase::starting && session_->flow_.is_at_rest()) {
-      phase_ = Phase::running;
+    if (phase_ == kStarting && session_->flow_.is_at_rest()) {
+      phase_ = kRunning;
       session_->forwarder_.start();
       reply(OrderKind::ready);
     }

@@ -72,7 +72,6 @@ void keep_all(const KernelSide& kernel, const std::vector<NamedLink>& links, con
 }
 
 Result<Started, Refusal> start_anew(const Task& task, const Store& store) {
-  if (const auto fit = check_platform(); !fit) return fit.error();
   auto loaded = load_what_works(task.force_perf);
   if (!loaded) return loaded.error();
   auto links = attach_hooks(loaded->skeleton, loaded->kernel.control());

@@ -306,6 +306,13 @@ TEST_CASE("a killed helper loses neither probes nor records") {
   check_complete(rig);
 }
 
+TEST_CASE("an order out of its place ends the helper") {
+  for (const OrderKind kind : {OrderKind::watch, OrderKind::begin, OrderKind::collector, OrderKind::keep}) {
+    Watched watched({"calls"});
+    CHECK(watched.rig.order_ends_it(kind));
+  }
+}
+
 TEST_CASE("a collector that sends garbage harms nothing") {
   Watched watched({"steadily"});
   Rig& rig = watched.rig;

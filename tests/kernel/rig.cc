@@ -204,6 +204,14 @@ void Rig::start_helper(std::uint32_t watched, const std::vector<std::pair<std::s
   REQUIRE(send_order(orders_.get(), {.kind = OrderKind::begin}).ok());
 }
 
+bool Rig::order_ends_it(OrderKind kind) {
+  REQUIRE(send_order(orders_.get(), {.kind = kind}).ok());
+  int status = -1;
+  if (!serve_until([&] { return ::waitpid(helper_, &status, WNOHANG) == helper_; })) return false;
+  helper_ = -1;
+  return WIFEXITED(status);
+}
+
 void Rig::kill_helper() {
   (void)::kill(helper_, SIGKILL);
   (void)::waitpid(helper_, nullptr, 0);

@@ -69,6 +69,8 @@ class Rig {
   void send_to_helper(const std::vector<std::byte>& bytes) const;
   void grant(std::uint64_t bytes) const;
   void order_drain() const;
+  // One that is not permitted any more; true where the helper ends of it.
+  bool order_ends_it(OrderKind kind);
 
   // Serves the helper until `done`, or half a minute has passed (false).
   bool serve_until(const std::function<bool()>& done);

@@ -27,14 +27,15 @@ MAY_INCLUDE = {
 # What parses, and what the privileged side therefore never includes.
 PARSERS = re.compile(r"uv\.h|simdjson|llhttp|zlib|re2/|capstone|elf\.h|sodium|CLI/|base/event-loop")
 # Programs with capabilities, and all that is linked into them; generated code aside.
-SHARED = r"base/[^/]+$|ipc-schema/order[^/]*$"
+SHARED = r"base/(?!printable|utf8)[^/]+$|ipc-schema/order[^/]*$"
 PRIVILEGED = {
     "oisp-launcher": re.compile(rf"launcher/|{SHARED}"),
     "oisp-probe-helper": re.compile(rf"probe-helper/(?!opener|open-file)|ipc-schema/helper-codec|{SHARED}"),
     "oisp-file-opener": re.compile(rf"probe-helper/(opener|open-)|{SHARED}"),
 }
-# The aim is 2,500 for all of them together; this keeps each from growing meanwhile.
-MOST_PRIVILEGED_LINES = 2700
+MOST_LINES_OF_A_PROGRAM = 2500
+# Of all of them, each file once. The aim is 2,500; this keeps it from growing meanwhile.
+MOST_PRIVILEGED_LINES = 3820
 MOST_LINES_PER_FILE = 500
 
 failures = []
@@ -81,19 +82,25 @@ def check_exporters():
 
 def check_privileged():
     """What has privilege parses nothing, and is small enough to be read in an afternoon."""
+    lines_of = {}
     for program, linked in PRIVILEGED.items():
-        lines = 0
-        for name in (name for folder in MAY_INCLUDE for name in files(folder)):
-            if is_test(name) or not linked.match(name):
-                continue
+        names = [name for folder in MAY_INCLUDE for name in files(folder) if not is_test(name) and linked.match(name)]
+        for name in names:
             text = text_of(name)
+            lines_of[name] = code_lines(text)
             for _, included in INCLUDE.findall(text):
                 if PARSERS.search(included):
                     failures.append(f"{name} includes {included}: what has privilege parses nothing")
-            lines += code_lines(text)
-        print(f"{program}: {lines} lines of code, of at most {MOST_PRIVILEGED_LINES}")
-        if lines >= MOST_PRIVILEGED_LINES:
-            failures.append(f"{program} has {lines} lines")
+            if re.search(r"\b(printable|utf8_\w+)\(", text) and name != "base/log.h":
+                failures.append(f"{name} shows a stranger's bytes: count base/printable.cc with the privileged side")
+        check_lines(program, sum(lines_of[name] for name in names), MOST_LINES_OF_A_PROGRAM)
+    check_lines("all of them together", sum(lines_of.values()), MOST_PRIVILEGED_LINES)
+
+
+def check_lines(what, lines, most):
+    print(f"{what}: {lines} lines of code, of less than {most}")
+    if lines >= most:
+        failures.append(f"{what}: {lines} lines")
 
 
 def code_lines(text):
