@@ -5,6 +5,7 @@ to assert. Skip("reason") skips it, with the reason printed.
 """
 
 import ctypes
+import itertools
 import json
 import os
 import shutil
@@ -298,12 +299,11 @@ class Bench:
         self.sensor = os.path.join(self.build, "oisp-sensor")
         self.folder = folder
         self.provider = provider
-        self.number = 0
+        self.numbers = itertools.count(1)
         self.recordings = []
 
     def next_number(self):
-        self.number += 1
-        return self.number
+        return next(self.numbers)
 
     def folder_of(self, user):
         return user.pw_dir if user else self.folder

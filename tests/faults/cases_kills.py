@@ -32,6 +32,7 @@ class Killer:
         self.left = {name: MOST_DEATHS for name in names}
         self.launcher = roles(load.recording.pid)["oisp-launcher"]
         self.killed = []
+        self.answered = 0  # by the provider, before the last kill
 
     def next(self):
         """Kills one of them; the name, or nothing where all have had their share."""
@@ -44,12 +45,11 @@ class Killer:
         if name == SCANNER:
             self.kill_scanner()
         else:
-            os.kill(self.pid_of(name), signal.SIGKILL)
+            pid = wait_for(lambda: roles(self.load.recording.pid).get(name), name)
+            self.answered = self.load.bench.provider.logged()
+            os.kill(pid, signal.SIGKILL)
             self.killed.append(name)
         return name
-
-    def pid_of(self, name):
-        return wait_for(lambda: roles(self.load.recording.pid).get(name), name)
 
     def kill_scanner(self):
         """A new library brings scanners, which live for some milliseconds: not each is caught."""
@@ -111,9 +111,8 @@ def collector_kills(bench):
         deaths = []  # (exchanges that had been answered by then, and when the next collector was there)
         while len(killed) + len(killer.killed) < KILLS / 2 and (name := killer.next()):
             if name == COLLECTOR:
-                before = bench.provider.logged()
                 wait_for(lambda: restarts(recording) > len(deaths), "a new collector's word of it")
-                deaths.append((before, bench.provider.logged()))
+                deaths.append((killer.answered, bench.provider.logged()))
         entries = load.stop()
         damaged += compare_with_gaps(recording, entries, deaths, load.streams)
         killed += killer.killed

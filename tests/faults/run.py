@@ -16,7 +16,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "end-to-end"))
 import harness  # noqa: E402
-import cases_kills  # noqa: E402  (importing registers the cases)
+import cases_attach  # noqa: E402,F401  (importing registers the cases)
+import cases_kills  # noqa: E402
 import cases_stuck  # noqa: E402,F401
 
 if __name__ == "__main__":
