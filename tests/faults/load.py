@@ -80,7 +80,8 @@ class Load:
         self.bench = bench
         self.until = os.path.join(bench.folder, f"until-{bench.next_number()}")
         self.environment = bench.environment(UNTIL=self.until, PAUSE=str(pause), PAUSE_MS=str(int(1000 * pause)))
-        self.waiting = {}
+        self.waiting = {}  # folder -> probes at the last look
+        self.used = []     # folders whose client has been let go
         self.clients = [f"{PYTHON} {CLIENTS}/client.py connection {self.plan()} 2",
                         f"PAUSE=0.3 {PYTHON} {CLIENTS}/client.py fork {self.plan()}",
                         f"{openssl_client(bench)} nonblock {bench.provider.port} {bench.provider.ca} 0 30000"]
@@ -98,9 +99,8 @@ class Load:
                f"{self.bench.provider.ca} 2 1000 || echo FAILED ) & done")
         return ["sh", "-c", "\n".join([f"{client} || echo FAILED &" for client in self.clients] + [own, "wait"])]
 
-    def start(self, *options, more=()):
-        self.clients += more
-        self.recording = self.bench.start([*options, "--", *self.command()], env=self.environment).ready()
+    def start(self):
+        self.recording = self.bench.start(["--", *self.command()], env=self.environment).ready()
         return self.recording
 
     # Libraries of their own, which come and go.
@@ -113,14 +113,23 @@ class Load:
         self.recording.process.stdin.flush()
 
     def let_go(self):
-        """Lets those clients run whose library is probed: where there are probes, and as many as at the last look."""
+        """Lets those clients run whose library is probed, where there are probes, and as many as at the last look."""
+        pids = descendants(self.recording.pid)
         for folder, before in list(self.waiting.items()):
             library = os.path.join(folder, "libssl.so.3")
-            pid = pid_with(library, descendants(self.recording.pid))
+            pid = pid_with(library, pids)
             self.waiting[folder] = breakpoints(pid, library) if pid else 0
             if before and self.waiting[folder] == before:
                 open(os.path.join(folder, "go"), "w").close()
                 del self.waiting[folder]
+                self.used.append(folder)
+
+    def remove_used(self):
+        """Takes those libraries away whose client has ended."""
+        pids = descendants(self.recording.pid)
+        for folder in [folder for folder in self.used if not pid_with(folder, pids)]:
+            self.used.remove(folder)
+            shutil.rmtree(folder)
 
     def all_gone(self):
         self.let_go()

@@ -18,6 +18,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "end-to-end"))
 import harness  # noqa: E402
 import cases_attach  # noqa: E402,F401  (importing registers the cases)
 import cases_kills  # noqa: E402
+import cases_soak  # noqa: E402,F401
 import cases_stuck  # noqa: E402,F401
 
 if __name__ == "__main__":
