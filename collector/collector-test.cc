@@ -143,6 +143,13 @@ class Run {
   }
 
   void finish(std::uint64_t wait_status = 0) {
+    send_end(wait_status);
+    run_until([this] { return session.done(); });
+    REQUIRE(session.done());
+    run_until([this] { return finished; });
+  }
+
+  void send_end(std::uint64_t wait_status = 0) {
     REQUIRE(send_order(launcher_.get(), {.kind = OrderKind::finish, .detail = 0, .value = wait_status}).ok());
     capnp::MallocMessageBuilder counters;
     auto values = counters.initRoot<schema::FromHelper>().initCounters().initValues(sizeof(oisp_counters) / 8);
@@ -154,9 +161,6 @@ class Run {
     capnp::MallocMessageBuilder drained;
     drained.initRoot<schema::FromHelper>().setDrained();
     helper->send(drained);
-    run_until([this] { return session.done(); });
-    REQUIRE(session.done());
-    run_until([this] { return finished; });
   }
 
   void run_until(const std::function<bool()>& enough) {
@@ -587,6 +591,23 @@ TEST_CASE("garbage in a record or on the channel harms nothing else") {
   CHECK(run.of("process.exec").size() == 2);
   CHECK(has(run.of("sensor.loss").back(), R"("cause":"unknown kind","count":1)"));
   CHECK(has(run.of("sensor.loss").back(), R"("unexplained":0)"));
+}
+
+TEST_CASE("what a process does after the end is no part of the run") {
+  Run run;
+  run.connect_exporter();
+  run.connect_helper();
+  run.begin();
+  run.records.exec({.tgid = 61}, kSecond, "/usr/bin/before", "before");
+  run.send_records();
+  run.send_end();
+  run.records.exec({.tgid = 62}, 2 * kSecond, "/usr/bin/after", "after");
+  run.send_records();
+  run.run_until([&run] { return run.session.done(); });
+  run.run_until([&run] { return run.finished; });
+  CHECK(has(run.only("process.exec"), "/usr/bin/before"));
+  CHECK(run.events.back().type == "sensor.stop");
+  CHECK(has(run.only("sensor.loss"), R"("unexplained":0)"));
 }
 
 TEST_CASE("when the launcher goes, the collector goes") {

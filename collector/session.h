@@ -41,7 +41,9 @@ class Session : private HelperConnection::Receiver, private Fanout::Listener, pr
   void take_sink_losses();
 
   void on_hello(const HelperHello& hello) override;
-  void on_span(const RecordSpan& span) override { pipeline_->on_span(span); }
+  void on_span(const RecordSpan& span) override {
+    if (!ended_) pipeline_->on_span(span);  // a process that goes on is no part of the run
+  }
   void on_file(const FileReport& report) override { pipeline_->on_file(report); }
   void on_counters(const oisp_counters& sums) override { pipeline_->on_counters(sums); }
   void on_drained() override;

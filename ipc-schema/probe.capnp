@@ -31,12 +31,14 @@ struct FromHelper {
     file @4 :FileReport;
 
     counters :group {
-      # Sums over all CPUs, in the order of struct oisp_counters. Sent on `askCounters` and with `drained`.
+      # Sums over all CPUs, in the order of struct oisp_counters. Sent on `askCounters`, and in answer to an order
+      # to drain: then all records that they count come before `drained`.
       values @5 :List(UInt64);
     }
 
     drained @6 :Void;
-    # Answer to an order to drain: all records that were in the ring then have been sent.
+    # Answer to an order to drain: all records that were in the ring then have been sent. What comes later is of
+    # processes that go on.
   }
 }
 

@@ -21,10 +21,7 @@ void Forwarder::connect(OwnedFd connection) {
   table_.report_all();
 }
 
-void Forwarder::drain() {
-  draining_ = counters_due_ = drained_due_ = true;
-  drain_until_ = ring_.producer();
-}
+void Forwarder::drain() { draining_ = counters_due_ = drained_due_ = true; }
 
 Frame Forwarder::hello() const {
   return encode_hello({.boot_time_offset_ns = read_clock_ns(CLOCK_REALTIME) - read_clock_ns(CLOCK_BOOTTIME),
@@ -78,9 +75,16 @@ bool Forwarder::answer(const CollectorRequest& request) {
 std::optional<Frame> Forwarder::next_frame() {
   if (std::exchange(hello_due_, false)) return hello();
   if (auto report = table_.next_report()) return report;
-  const bool all_sent = !draining_ || ring_.consumer() >= drain_until_;
-  if (all_sent && std::exchange(counters_due_, false)) return counters();
-  if (draining_ && all_sent && std::exchange(drained_due_, false)) return encode_drained();
+  if (std::exchange(counters_due_, false)) {
+    Frame frame = counters();
+    // What they count is in the ring by now. A process that goes on fills it further, for nobody.
+    if (draining_) drain_until_ = ring_.producer();
+    return frame;
+  }
+  if (drained_due_ && ring_.consumer() >= drain_until_) {
+    drained_due_ = false;
+    return encode_drained();
+  }
   return {};
 }
 
