@@ -263,6 +263,35 @@ TEST_CASE("each TLS connection that was not read is a blind spot with its reason
   CHECK(has(coverage, R"("remote":{"ip":"203.0.113.9","port":443,"domain":"example.org"})"));
 }
 
+TEST_CASE("where the kernel shows no first bytes, a port or a stream says what carries TLS") {
+  Run run;
+  run.connect_exporter();
+  run.connect_helper(false, {"sock_send_length"});
+  run.begin();
+  const Who tool{.tgid = 50};
+  SpanMaker& records = run.records;
+  records.exec(tool, kSecond, "/opt/tool", "tool");
+  constexpr std::uint16_t kPorts[] = {443, 5432, 5433, 8443};
+  for (const std::uint16_t port : kPorts) {
+    records.connection(tool, 2 * kSecond, port, OISP_CONNECTION_BEGIN, port);
+    records.connection(tool, 2 * kSecond, port, OISP_CONNECTION_ESTABLISHED, port);
+  }
+  records.session(tool, 3 * kSecond, 5, OISP_SESSION_NEW);
+  records.socket(tool, 3 * kSecond, 5, 8443);
+  records.data(tool, 3 * kSecond, 5, OISP_DIRECTION_WRITE, 0, request_text());
+  // Another one that never shows its socket, and has no connection but one.
+  const Who node{.tgid = 51};
+  records.exec(node, kSecond, "/usr/bin/node", "node");
+  records.connection(node, 2 * kSecond, 1, OISP_CONNECTION_BEGIN, 8443);
+  records.connection(node, 2 * kSecond, 1, OISP_CONNECTION_ESTABLISHED, 8443);
+  records.data(node, 3 * kSecond, 6, OISP_DIRECTION_WRITE, 0, request_text());
+  run.send_records();
+  run.finish();
+  const std::string coverage = run.only("sensor.coverage");
+  INFO(coverage);
+  CHECK(has(coverage, R"("connections":5,"tls_connections":3,"tls_connections_read":2)"));
+}
+
 TEST_CASE("a program that gives its library no socket is matched by name, else as the only candidate") {
   Run run;
   run.connect_exporter();

@@ -90,13 +90,20 @@ Connection* ConnectionTable::find(std::uint64_t cookie) {
 
 Connection* ConnectionTable::find_unlinked(ProcessKey owner, std::string_view name, bool hellos_are_seen) {
   Connection* best = nullptr;
+  Connection* other = nullptr;
+  unsigned others = 0;
   for (auto& [cookie, connection] : connections_) {
     if (connection.link != LinkConfidence::none || !(connection.owner == owner)) continue;
-    if (!carries_tls(connection, hellos_are_seen)) continue;
     if (!name.empty() && !same_name(name, connection.server_name)) continue;
-    if (best == nullptr || connection.begin_ns < best->begin_ns) best = &connection;
+    if (!carries_tls(connection, hellos_are_seen)) {
+      if (hellos_are_seen || connection.established_ns == 0) continue;
+      other = &connection;
+      ++others;
+    } else if (best == nullptr || connection.begin_ns < best->begin_ns) {
+      best = &connection;
+    }
   }
-  return best;
+  return best == nullptr && others == 1 ? other : best;
 }
 
 }  // namespace oisp

@@ -47,7 +47,8 @@ class ConnectionTable {
   Connection& on_client_hello(const ClientHelloView& view);
   [[nodiscard]] Connection* find(std::uint64_t cookie);
   // The connection of a process that a stream without a socket most likely runs on: the earliest one
-  // with that server name, else, where `name` is empty, the earliest. Only unlinked ones with TLS on them.
+  // with that server name, else, where `name` is empty, the earliest. Only unlinked ones with TLS on them; where
+  // that cannot be seen, also the only one that there is.
   Connection* find_unlinked(ProcessKey owner, std::string_view name, bool hellos_are_seen);
   void forget(std::uint64_t cookie) { connections_.erase(cookie); }
 
@@ -64,11 +65,12 @@ class ConnectionTable {
   std::uint64_t evicted_ = 0;
 };
 
-// Port 443 stands for TLS where the kernel cannot show first bytes.
+// Where the kernel cannot show first bytes (before 6.3), port 443 stands for TLS, and so does a stream.
 inline constexpr std::uint16_t kHttpsPort = 443;
 inline bool carries_tls(const Connection& connection, bool hellos_are_seen) {
-  return connection.hello_seen ||
-         (!hellos_are_seen && connection.remote.port == kHttpsPort && connection.established_ns != 0);
+  if (connection.hello_seen) return true;
+  return !hellos_are_seen && connection.established_ns != 0 &&
+         (connection.remote.port == kHttpsPort || connection.link != LinkConfidence::none);
 }
 
 }  // namespace oisp

@@ -45,6 +45,8 @@ def core_curl(bench):
     recording = compare_run(bench, ["sh", "-c", "\n".join(curl_command(bench, plan))], plan)
     programs = [event["process"]["name"] for event in recording.events("process.exec")]
     check(programs.count("curl") == len(plan), f"programs {programs}")
+    coverage = recording.events("sensor.coverage")[-1]["data"]
+    check(coverage["tls_connections_read"] == len(plan), f"coverage {coverage}")
 
 
 @case
