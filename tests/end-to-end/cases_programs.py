@@ -7,14 +7,7 @@ import subprocess
 
 import plans
 from compare import check_ledgers, compare
-from harness import CLIENTS, LIBRARIES, Skip, case, check, need, roles, wait_for
-
-
-def client(bench):
-    program = os.path.join(bench.build, "tests/end-to-end/test-openssl-client")
-    if not os.path.exists(program):
-        raise Skip("the build has no test-openssl-client (libssl-dev is not installed)")
-    return program
+from harness import CLIENTS, LIBRARIES, Skip, case, check, copy_libssl, need, openssl_client, roles, wait_for
 
 
 def arguments(bench, mode, count, body_bytes):
@@ -22,7 +15,7 @@ def arguments(bench, mode, count, body_bytes):
 
 
 def record_client(bench, mode, count=20, body_bytes=1000, prefix=(), **more):
-    recording = bench.record([*prefix, client(bench), *arguments(bench, mode, count, body_bytes)], **more)
+    recording = bench.record([*prefix, openssl_client(bench), *arguments(bench, mode, count, body_bytes)], **more)
     check(recording.status == 0, f"status {recording.status}: {recording.text()}")
     check(recording.stdout == b"%d answers\n" % count, f"stdout {recording.stdout}")
     compare(recording, bench.provider.entries(count))
@@ -55,20 +48,10 @@ def openssl_1_mib_writes(bench):
     record_client(bench, "blocking", count=3, body_bytes=1 << 20)
 
 
-def copy_libraries(bench):
-    folder = os.path.join(bench.folder, f"private-{bench.next_number()}")
-    os.mkdir(folder)
-    for name in ("libssl.so.3", "libcrypto.so.3"):
-        if not os.path.exists(os.path.join(LIBRARIES, name)):
-            raise Skip(f"no {name} in {LIBRARIES}")
-        shutil.copy(os.path.join(LIBRARIES, name), folder)
-    return folder
-
-
 @case
 def bundled_libssl(bench):
     """A copy of the library that only this program knows."""
-    recording = record_client(bench, "blocking", env=bench.environment(LD_LIBRARY_PATH=copy_libraries(bench)))
+    recording = record_client(bench, "blocking", env=bench.environment(LD_LIBRARY_PATH=copy_libssl(bench)))
     files = [file for file in recording.events("sensor.coverage")[-1]["data"].get("files", [])
              if "libssl.so.3" in file["path"] and file["outcome"] == "probed"]
     check(files, f"probed files: {files}")
@@ -77,10 +60,10 @@ def bundled_libssl(bench):
 @case
 def libssl_that_its_scanner_dies_of(bench):
     """What was not read is said, with the reason."""
-    folder = copy_libraries(bench)
+    folder = copy_libssl(bench)
     os.truncate(os.path.join(folder, "libssl.so.3"), 5 << 30)  # Sparse, and more than a scanner may look at.
     count = 5
-    recording = bench.record([client(bench), *arguments(bench, "blocking", count, 1000)],
+    recording = bench.record([openssl_client(bench), *arguments(bench, "blocking", count, 1000)],
                              env=bench.environment(LD_LIBRARY_PATH=folder))
     check(recording.status == 0, f"status {recording.status}: {recording.text()}")
     bench.provider.entries(count)
@@ -108,8 +91,8 @@ def probes_of_files_that_nobody_uses_any_more(bench):
     """Many programs, each with its own copy of the library: in the end the launcher holds as many links as at first,
     and a copy that comes back is probed again."""
     count = int(os.environ.get("OISP_TEST_COPIES") or 60)
-    folder = copy_libraries(bench)
-    use = f"{client(bench)} {' '.join(arguments(bench, 'blocking', 2, 500))}"
+    folder = copy_libssl(bench)
+    use = f"{openssl_client(bench)} {' '.join(arguments(bench, 'blocking', 2, 500))}"
     recording = bench.start(["--", "/bin/sh", "-c", f"/usr/bin/python3 {CLIENTS}/many-libraries.py {folder}/libssl.so.3 "
                              f"{count}; LD_LIBRARY_PATH={folder} {use}; read word; LD_LIBRARY_PATH={folder} {use}"])
     recording.ready()
@@ -139,7 +122,7 @@ def attach(bench, started, count, options=()):
 
 
 def start_waiting(bench, **more):
-    return subprocess.Popen([client(bench), *arguments(bench, "wait", 10, 2000)], stdin=subprocess.PIPE,
+    return subprocess.Popen([openssl_client(bench), *arguments(bench, "wait", 10, 2000)], stdin=subprocess.PIPE,
                             stdout=subprocess.PIPE, **{"env": bench.environment(), **more})
 
 
@@ -150,7 +133,7 @@ def pid_of_a_running_program(bench):
 
 @case
 def pid_with_a_deleted_libssl(bench):
-    folder = copy_libraries(bench)
+    folder = copy_libssl(bench)
     started = start_waiting(bench, env=bench.environment(LD_LIBRARY_PATH=folder))
     wait_for(lambda: "libssl" in open(f"/proc/{started.pid}/maps").read(), "the client to load libssl")
     shutil.rmtree(folder)
@@ -160,7 +143,7 @@ def pid_with_a_deleted_libssl(bench):
 @case
 def pid_and_its_later_children(bench):
     """--pid takes in what the process starts after that."""
-    shell = subprocess.Popen(["sh", "-c", f"echo started; read line; {client(bench)} "
+    shell = subprocess.Popen(["sh", "-c", f"echo started; read line; {openssl_client(bench)} "
                               f"{' '.join(arguments(bench, 'blocking', 5, 100))}"],
                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=bench.environment())
     check(shell.stdout.readline() == b"started\n", "the shell did not start")
@@ -213,7 +196,7 @@ def container_on_overlayfs(bench):
     # The provider's CA is below the lower folder; the client finds it at the same path.
     script = (f"set -e; mount -t tmpfs none {base}; mkdir {base}/upper {base}/work {base}/merged; "
               f"mount -t overlay none -o lowerdir=/,upperdir={base}/upper,workdir={base}/work {base}/merged; "
-              f"cp {bench.provider.ca} {base}/merged/ca.pem; cp {client(bench)} {base}/merged/client; "
+              f"cp {bench.provider.ca} {base}/merged/ca.pem; cp {openssl_client(bench)} {base}/merged/client; "
               f"mount --rbind /proc {base}/merged/proc; mount --rbind /dev {base}/merged/dev; "
               f"exec chroot {base}/merged /client blocking {bench.provider.port} /ca.pem 20 1000")
     probe = subprocess.run(["unshare", "-m", "sh", "-c", script.split("exec chroot")[0] + "true"], capture_output=True)
@@ -244,7 +227,7 @@ def musl_client(bench):
 @case
 def more_than_max_capture_is_named(bench):
     """A call of more than 1 MiB and a head is cut; that it was is in the event and in the ledger."""
-    recording = bench.record([client(bench), *arguments(bench, "blocking", 1, 3 << 20)])
+    recording = bench.record([openssl_client(bench), *arguments(bench, "blocking", 1, 3 << 20)])
     check(recording.status == 0, f"status {recording.status}: {recording.text()}")
     bench.provider.entries(1)
     requests = recording.events("ai.request")

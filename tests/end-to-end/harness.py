@@ -74,6 +74,25 @@ def need(*programs):
             raise Skip(f"{program} is not installed")
 
 
+def openssl_client(bench):
+    """The test's own client, on OpenSSL's calls."""
+    program = os.path.join(bench.build, "tests/end-to-end/test-openssl-client")
+    if not os.path.exists(program):
+        raise Skip("the build has no test-openssl-client (libssl-dev is not installed)")
+    return program
+
+
+def copy_libssl(bench):
+    """A folder with a copy of the library, which no sensor has seen: another inode."""
+    folder = os.path.join(bench.folder, f"library-{bench.next_number()}")
+    os.mkdir(folder)
+    for name in ("libssl.so.3", "libcrypto.so.3"):
+        if not os.path.exists(os.path.join(LIBRARIES, name)):
+            raise Skip(f"no {name} in {LIBRARIES}")
+        shutil.copy(os.path.join(LIBRARIES, name), folder)
+    return folder
+
+
 # Processes.
 
 def processes():

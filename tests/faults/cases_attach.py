@@ -13,8 +13,8 @@ import time
 import plans
 from cases_kills import chance
 from compare import body_of, compare_exchange
-from harness import CLIENTS, bpf_listed, case, check, launcher_of, wait_for
-from load import COUNTS, PYTHON, breakpoints, copy_libssl, openssl_client, unique
+from harness import CLIENTS, bpf_listed, case, check, copy_libssl, launcher_of, openssl_client, wait_for
+from load import COUNTS, PYTHON, breakpoints, unique
 
 CYCLES = int(os.environ.get("CYCLES") or 20)
 AT_ONCE = 2
@@ -56,8 +56,7 @@ class Client:
 
 def start_clients(bench, until):
     plan = lambda: bench.write_plan(unique((plans.basic() + plans.tools() + [echo("Back")]) * 5))
-    library = lambda: os.path.join(copy_libssl(os.path.join(bench.folder, f"library-{bench.next_number()}")),
-                                   "libssl.so.3")
+    library = lambda: os.path.join(copy_libssl(bench), "libssl.so.3")
     clients = [Client(bench, "openssl", [openssl_client(bench), "echo", str(bench.provider.port), bench.provider.ca,
                                          "0", "3000"], until, library()),
                Client(bench, "python", [PYTHON, f"{CLIENTS}/client.py", "connection", plan(), "2"], until, library())]

@@ -1,4 +1,4 @@
-"""Real clients that go on until they are told to stop, so that the provider's log says in the end how much there was."""
+"""Real clients that go on until they are told to stop. What they say then is how much the provider has to have seen."""
 
 import json
 import os
@@ -6,27 +6,10 @@ import re
 import shutil
 
 import plans
-from harness import CLIENTS, LIBRARIES, Skip, check, descendants, wait_for
+from harness import CLIENTS, check, copy_libssl, descendants, openssl_client, wait_for
 
 PYTHON = "/usr/bin/python3"
 COUNTS = re.compile(r"(\d+) of (\d+) whole|(\d+) answers")
-
-
-def openssl_client(bench):
-    program = os.path.join(bench.build, "tests/end-to-end/test-openssl-client")
-    if not os.path.exists(program):
-        raise Skip("the build has no test-openssl-client (libssl-dev is not installed)")
-    return program
-
-
-def copy_libssl(folder):
-    """A copy that no sensor has seen: another inode."""
-    os.makedirs(folder)
-    for name in ("libssl.so.3", "libcrypto.so.3"):
-        if not os.path.exists(os.path.join(LIBRARIES, name)):
-            raise Skip(f"no {name} in {LIBRARIES}")
-        shutil.copy(os.path.join(LIBRARIES, name), folder)
-    return folder
 
 
 def breakpoints(pid, library):
@@ -107,7 +90,7 @@ class Load:
 
     def add_library(self):
         """A client with a library that was never seen. It waits until let_go() finds it probed."""
-        folder = copy_libssl(os.path.join(self.bench.folder, f"library-{self.bench.next_number()}"))
+        folder = copy_libssl(self.bench)
         self.waiting[folder] = 0
         self.recording.process.stdin.write(folder.encode() + b"\n")
         self.recording.process.stdin.flush()
