@@ -13,6 +13,7 @@
 namespace oisp {
 namespace {
 
+// What any C++ program needs to run on, allocate, log and end.
 constexpr const char* kCommon[] = {
     "brk",
     "clock_gettime",
@@ -60,7 +61,7 @@ Status load_filter(const SandboxPolicy& policy) {
   using Filter = std::unique_ptr<void, void (*)(scmp_filter_ctx)>;
   const Filter filter(::seccomp_init(SCMP_ACT_KILL_PROCESS), ::seccomp_release);
   if (!filter) return fault("seccomp_init");
-  if (!policy.only_allowed) OISP_TRY(add_rules(filter.get(), SCMP_ACT_ALLOW, common_system_calls()));
+  if (!policy.only_allowed) OISP_TRY(add_rules(filter.get(), SCMP_ACT_ALLOW, kCommon));
   OISP_TRY(add_rules(filter.get(), SCMP_ACT_ALLOW, policy.allowed));
   OISP_TRY(add_rules(filter.get(), SCMP_ACT_ERRNO(EPERM), policy.refused));
   const int error = ::seccomp_load(filter.get());
@@ -69,8 +70,6 @@ Status load_filter(const SandboxPolicy& policy) {
 }
 
 }  // namespace
-
-std::span<const char* const> common_system_calls() { return kCommon; }
 
 Status limit_resource(int resource, std::uint64_t most) {
   const auto which = static_cast<__rlimit_resource>(resource);

@@ -22,7 +22,8 @@ struct SandboxPolicy {
   // RLIMIT_NOFILE, and address space in bytes (0: unlimited).
   std::uint64_t most_files = 64;
   std::uint64_t most_memory = 0;
-  // Leaves out common_system_calls(): for a process whose remaining calls are all known.
+  // Leaves out the calls that any C++ program needs to run on, allocate, log and end: for a process whose
+  // remaining calls are all known.
   bool only_allowed = false;
 };
 
@@ -35,8 +36,5 @@ Status apply_sandbox(const SandboxPolicy& policy);
 Status limit_resource(int resource, std::uint64_t most);
 // Permitted and effective become `kept`, inheritable and ambient `passed_on`, which is a part of it.
 Status set_capabilities(std::span<const int> kept, std::span<const int> passed_on);
-
-// Calls that any C++ program needs to run on, allocate, log and end.
-std::span<const char* const> common_system_calls();
 
 }  // namespace oisp

@@ -112,6 +112,27 @@ struct inode {
 	unsigned short i_mode;
 	struct super_block *i_sb;
 	unsigned long i_ino;
+	long long i_size;
+	__u32 i_generation;
+};
+
+/* The time of the last change of content, as Linux 6.11, 6.7 and all before have it. */
+struct timespec64 {
+	__s64 tv_sec;
+	long tv_nsec;
+};
+
+struct inode___6_11 {
+	__s64 i_mtime_sec;
+	__u32 i_mtime_nsec;
+};
+
+struct inode___6_7 {
+	struct timespec64 __i_mtime;
+};
+
+struct inode___6_1 {
+	struct timespec64 i_mtime;
 };
 
 struct qstr {

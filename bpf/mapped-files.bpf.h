@@ -47,11 +47,50 @@ static __always_inline bool hold_current(struct task_struct *task)
 
 struct mapping {
 	struct oisp_file_key file;
+	__u64 stamp;
 	__u64 address;
 	__u64 size;
 	__u32 source;
 	__u32 may_hold; /* it looks like code, so it is worth a stop */
 };
+
+/* Which file it is; and what is another where its content was changed, or its number is another file's. */
+static __always_inline void identify(struct file *file, struct mapping *mapping)
+{
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	struct inode___6_11 *split = (void *)inode;
+	struct inode___6_7 *hidden = (void *)inode;
+	struct inode___6_1 *plain = (void *)inode;
+	__u64 seconds, nanoseconds;
+
+	if (bpf_core_field_exists(split->i_mtime_sec)) {
+		seconds = BPF_CORE_READ(split, i_mtime_sec);
+		nanoseconds = BPF_CORE_READ(split, i_mtime_nsec);
+	} else if (bpf_core_field_exists(hidden->__i_mtime)) {
+		seconds = BPF_CORE_READ(hidden, __i_mtime.tv_sec);
+		nanoseconds = BPF_CORE_READ(hidden, __i_mtime.tv_nsec);
+	} else {
+		seconds = BPF_CORE_READ(plain, i_mtime.tv_sec);
+		nanoseconds = BPF_CORE_READ(plain, i_mtime.tv_nsec);
+	}
+	mapping->stamp = (seconds * 1000000000 + nanoseconds) * 31 + BPF_CORE_READ(inode, i_size);
+	mapping->stamp = (mapping->stamp * 31 + BPF_CORE_READ(inode, i_generation)) | 1;
+	file_key(file, &mapping->file);
+}
+
+/* True once for each content of a file, also where two processes ask at once. */
+static __always_inline bool is_new(const struct mapping *mapping)
+{
+	__u64 *known = bpf_map_lookup_elem(&seen_files, &mapping->file);
+	__u64 before;
+
+	if (!known)
+		return !bpf_map_update_elem(&seen_files, &mapping->file, &mapping->stamp, BPF_NOEXIST);
+	before = *known;
+	if (before == mapping->stamp)
+		return 0;
+	return __sync_val_compare_and_swap(known, before, mapping->stamp) == before && before;
+}
 
 static __always_inline void announce_file(const struct mapping *mapping, struct task_struct *task,
 					  const struct oisp_identity *identity, const bool foreign)
@@ -60,8 +99,7 @@ static __always_inline void announce_file(const struct mapping *mapping, struct 
 	struct ticket ticket = {};
 	__u64 now = bpf_ktime_get_boot_ns();
 
-	/* Of two processes at once, one says it. */
-	if (bpf_map_update_elem(&seen_files, &mapping->file, &now, BPF_NOEXIST))
+	if (!is_new(mapping))
 		return;
 	record = reserve(&files, OISP_FAMILY_FILE, sizeof(*record), sizeof(*record), &ticket);
 	if (!record) {
@@ -120,7 +158,7 @@ static __always_inline void announce_program(struct task_struct *task, const str
 {
 	struct mapping mapping = { .source = OISP_FILE_FROM_EXEC, .may_hold = 1 };
 
-	file_key(BPF_CORE_READ(task, mm, exe_file), &mapping.file);
+	identify(BPF_CORE_READ(task, mm, exe_file), &mapping);
 	announce_file(&mapping, task, identity, 0);
 }
 
@@ -162,7 +200,7 @@ int BPF_PROG(on_mapping, unsigned long address, struct vm_unmapped_area_info *in
 	file = file_of_descriptor(task, call_argument_5(regs));
 	if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFREG)
 		return 0;
-	file_key(file, &mapping.file);
+	identify(file, &mapping);
 	/* glibc's loader says MAP_DENYWRITE; musl's says nothing, so its libraries are not waited for. */
 	mapping.may_hold = (flags & MAP_DENYWRITE) || (call_argument_3(regs) & PROT_EXEC);
 	mapping.address = address;
@@ -192,7 +230,7 @@ int find_mappings(struct bpf_iter__task_vma *context)
 	file = BPF_CORE_READ(vma, vm_file);
 	if (!file || !(BPF_CORE_READ(vma, vm_flags) & VM_EXEC))
 		return 0;
-	file_key(file, &mapping.file);
+	identify(file, &mapping);
 	mapping.address = BPF_CORE_READ(vma, vm_start);
 	mapping.size = BPF_CORE_READ(vma, vm_end) - mapping.address;
 	emit_mapped(&mapping, file, task, identity, 1);

@@ -60,7 +60,7 @@ struct {
 	__type(value, struct oisp_session);
 } sessions SEC(".maps");
 
-/* Files told to the opener, by device and inode. */
+/* Files told to the opener, by device and inode: their stamps (0: not known, the helper added it). */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 8192);

@@ -57,6 +57,8 @@ struct oisp_file_entry {
 	struct oisp_file_key key; /* as the kernel's records name it */
 	__u64 stat_device;        /* as fstat names it; differs from `key` on overlayfs and btrfs */
 	__u64 stat_inode;
+	__u64 stat_bytes;
+	__u64 stat_changed_ns; /* mtime */
 	__u32 in_use;
 	__u32 outcome; /* schema::FileReport::Outcome */
 	__s32 error;
@@ -73,6 +75,6 @@ struct oisp_file_entry {
 
 OISP_STATIC_ASSERT(sizeof(struct oisp_control) == 48, "control layout");
 OISP_STATIC_ASSERT(sizeof(struct oisp_session) == 40, "session layout");
-OISP_STATIC_ASSERT(sizeof(struct oisp_file_entry) == 72 + 256, "file entry layout");
+OISP_STATIC_ASSERT(sizeof(struct oisp_file_entry) == 88 + 256, "file entry layout");
 
 #endif

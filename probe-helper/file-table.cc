@@ -23,6 +23,22 @@ bool is_probed(const oisp_file_entry& entry) {
   return entry.in_use != 0 && entry.alias_of == 0 && entry.outcome == static_cast<std::uint32_t>(FileOutcome::probed);
 }
 
+std::uint64_t changed_ns(const struct stat& status) {
+  return static_cast<std::uint64_t>(status.st_mtim.tv_sec) * 1'000'000'000 +
+         static_cast<std::uint64_t>(status.st_mtim.tv_nsec);
+}
+
+// The same inode with the same content, as far as can be told without reading it.
+bool is_same(const oisp_file_entry& entry, const struct stat& status) {
+  return entry.stat_device == status.st_dev && entry.stat_inode == status.st_ino &&
+         entry.stat_bytes == static_cast<std::uint64_t>(status.st_size) && entry.stat_changed_ns == changed_ns(status);
+}
+
+bool has_changed(const oisp_file_entry& entry, const PendingFile& file) {
+  struct stat status {};
+  return file.fd && ::fstat(file.fd.get(), &status) == 0 && !is_same(entry, status);
+}
+
 std::uint32_t first_slot(std::uint32_t number) { return (number - 1) * OISP_FILE_SITES; }
 
 static_assert(OISP_SCAN_MOST_SITES == OISP_FILE_SITES);
@@ -72,11 +88,6 @@ std::uint32_t FileTable::find(const oisp_file_key& key) const {
   return 0;
 }
 
-void FileTable::mark_seen(const oisp_file_key& key) const {
-  const std::uint64_t now = now_ns();
-  (void)::bpf_map_update_elem(kernel_.fd(Kept::seen_files), &key, &now, BPF_ANY);
-}
-
 void FileTable::mark_unseen(const oisp_file_key& key) const {
   (void)::bpf_map_delete_elem(kernel_.fd(Kept::seen_files), &key);
 }
@@ -110,6 +121,7 @@ std::uint32_t FileTable::choose_victim() const {
 
 std::uint32_t FileTable::claim(const PendingFile& file) {
   std::uint32_t number = find(file.key);
+  if (number != 0) entry(number).key = {};  // so that it stays seen
   for (std::uint32_t free = 1; number == 0 && free <= OISP_FILE_ENTRIES; ++free) {
     if (entry(free).in_use == 0) number = free;
   }
@@ -124,9 +136,13 @@ std::uint32_t FileTable::claim(const PendingFile& file) {
   if (file.fd.valid() && ::fstat(file.fd.get(), &status) == 0) {
     claimed.stat_device = status.st_dev;
     claimed.stat_inode = status.st_ino;
+    claimed.stat_bytes = static_cast<std::uint64_t>(status.st_size);
+    claimed.stat_changed_ns = changed_ns(status);
   }
   fill_text(claimed.name, file.name);
-  mark_seen(file.key);
+  // The kernel has it on its list, with the file's stamp, where it announced it.
+  const std::uint64_t no_stamp = 0;
+  (void)::bpf_map_update_elem(kernel_.fd(Kept::seen_files), &file.key, &no_stamp, BPF_NOEXIST);
   return number;
 }
 
@@ -150,7 +166,7 @@ bool FileTable::conclude_known(const PendingFile& file) {
   if (::fstat(file.fd.get(), &status) != 0) return false;
   for (std::uint32_t number = 1; number <= OISP_FILE_ENTRIES; ++number) {
     const oisp_file_entry known = entry(number);
-    if (!is_probed(known) || known.stat_device != status.st_dev || known.stat_inode != status.st_ino) continue;
+    if (!is_probed(known) || !is_same(known, status)) continue;
     if (find(file.key) == number) return true;
     const std::uint32_t alias = claim(file);
     if (alias == number) return false;  // it was the one to make room
@@ -166,7 +182,7 @@ bool FileTable::conclude_known(const PendingFile& file) {
 void FileTable::conclude_failure(const PendingFile& file, FileOutcome outcome, int error, const std::string& reason) {
   // Asked for twice, by a helper and its successor: what was placed stays.
   const std::uint32_t known = find(file.key);
-  if (known != 0 && is_probed(entry(known))) return;
+  if (known != 0 && is_probed(entry(known)) && !has_changed(entry(known), file)) return;
   finish(claim(file), outcome, error, reason);
   // A later mapping is another chance.
   if (outcome == FileOutcome::open_failed) mark_unseen(file.key);

@@ -35,11 +35,10 @@ class FileTable {
   void adopt(const std::set<std::string>& links);
 
   [[nodiscard]] bool knows(const oisp_file_key& key) const { return find(key) != 0; }
-  // Tells the kernel that this file is dealt with, or that it is to be announced again.
-  void mark_seen(const oisp_file_key& key) const;
+  // Tells the kernel that this file is to be announced again.
   void mark_unseen(const oisp_file_key& key) const;
 
-  // If the same inode is probed already under another key, notes that: nothing is to be scanned.
+  // If the same inode, with the same content, is probed already, notes that: nothing is to be scanned.
   bool conclude_known(const PendingFile& file);
   // The scanner's answer: checks it and places the probes.
   void conclude_scan(const PendingFile& file, const oisp_scan_answer& answer);

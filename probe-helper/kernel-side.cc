@@ -5,7 +5,6 @@
 #include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <sensor.skel.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cstdarg>
@@ -95,7 +94,6 @@ Status run_iterator(int program) {
 
 }  // namespace
 
-void Unmap::operator()(oisp_control* control) const { (void)::munmap(control, sizeof *control); }
 void DestroySkeleton::operator()(sensor_bpf* skeleton) const { sensor_bpf__destroy(skeleton); }
 
 bool KernelSide::is_whole() const {
@@ -106,9 +104,9 @@ bool KernelSide::is_whole() const {
 }
 
 Status KernelSide::share_control() {
-  void* memory = ::mmap(nullptr, sizeof(oisp_control), PROT_READ | PROT_WRITE, MAP_SHARED, fd(Kept::control), 0);
-  if (memory == MAP_FAILED) return errno_fault("map the control element");
-  control_.reset(static_cast<oisp_control*>(memory));
+  auto control = map_shared<oisp_control>(fd(Kept::control), sizeof(oisp_control), PROT_READ | PROT_WRITE);
+  if (!control) return control.error();
+  control_ = std::move(*control);
   return Done{};
 }
 

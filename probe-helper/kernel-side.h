@@ -10,6 +10,7 @@
 #include "base/owned-fd.h"
 #include "base/result.h"
 #include "bpf/shared-maps.h"
+#include "probe-helper/mapping.h"
 
 struct sensor_bpf;
 
@@ -41,10 +42,6 @@ enum class Kept : std::size_t {
 inline constexpr std::size_t kKeptCount = 13;
 extern const std::array<const char*, kKeptCount> kKeptNames;
 
-struct Unmap {
-  void operator()(oisp_control* control) const;
-};
-
 class KernelSide {
  public:
   [[nodiscard]] int fd(Kept part) const { return fds_[static_cast<std::size_t>(part)].get(); }
@@ -58,7 +55,7 @@ class KernelSide {
 
  private:
   std::array<OwnedFd, kKeptCount> fds_;
-  std::unique_ptr<oisp_control, Unmap> control_;
+  Mapping<oisp_control> control_;
 };
 
 struct DestroySkeleton {

@@ -4,10 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <utility>
 
-#include "base/owned-fd.h"
-#include "base/result.h"
+#include "probe-helper/mapping.h"
 
 namespace oisp {
 
@@ -15,13 +13,6 @@ class Ring {
  public:
   // `map` is the descriptor of the ring's map and stays the caller's.
   static Result<Ring> map(int map);
-  Ring(Ring&& other) noexcept { *this = std::move(other); }
-  Ring& operator=(Ring&& other) noexcept;
-  Ring(const Ring&) = delete;
-  Ring& operator=(const Ring&) = delete;
-  Ring() = default;
-  ~Ring();
-
   [[nodiscard]] std::uint64_t size() const { return size_; }
   // Positions count bytes for the ring's life. Records between them may not be committed yet.
   [[nodiscard]] std::uint64_t consumer() const;
@@ -33,8 +24,9 @@ class Ring {
   void consume(std::size_t bytes);
 
  private:
-  void* consumer_page_ = nullptr;
-  void* producer_pages_ = nullptr;
+  Ring() = default;
+  Mapping<std::uint64_t> consumer_;  // a page: the position
+  Mapping<std::byte> producer_;      // a page with the position, then the ring twice
   std::size_t page_ = 0;
   std::size_t size_ = 0;
 };

@@ -84,8 +84,8 @@ Result<Started, Refusal> start_anew(const Task& task, const Store& store) {
   }
   // What the launcher gave is not to be announced besides.
   for (const PendingFile& file : task.files) {
-    const std::uint64_t now = 1;
-    (void)::bpf_map_update_elem(loaded->kernel.fd(Kept::seen_files), &file.key, &now, BPF_ANY);
+    const std::uint64_t stamp = 0;
+    (void)::bpf_map_update_elem(loaded->kernel.fd(Kept::seen_files), &file.key, &stamp, BPF_ANY);
   }
   if (announce) {
     if (const Status announced = announce_mappings(loaded->kernel); !announced) return failure(announced.error());
