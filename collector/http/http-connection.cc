@@ -6,28 +6,12 @@
 #include <utility>
 
 #include "base/bug.h"
-#include "collector/http/body-reader.h"
+#include "collector/http/http2-connection.h"
 #include "collector/http/message-parser.h"
 #include "collector/http/start-line.h"
 
 namespace oisp {
 namespace {
-
-// An exchange that is not finished.
-struct Open {
-  Open(std::uint32_t number, HttpRole role, const HttpLimits& limits, std::size_t& kept_bytes)
-      : request_body(exchange.request, limits, kept_bytes), response_body(exchange.response, limits, kept_bytes) {
-    exchange.number = number;
-    exchange.role = role;
-  }
-
-  Exchange exchange;
-  BodyReader request_body;
-  BodyReader response_body;
-  bool request_over = false;  // nothing more of it will come
-  bool request_told = false;
-  bool response_over = false;
-};
 
 constexpr std::size_t index_of(Direction direction) { return static_cast<std::size_t>(direction); }
 constexpr Direction other(Direction direction) {
@@ -37,8 +21,6 @@ constexpr Direction other(Direction direction) {
 std::uint64_t moment(Direction direction, CallTimes times) {
   return direction == Direction::write ? times.entry_ns : times.return_ns;
 }
-
-void ignore_piece(std::string_view) {}
 
 }  // namespace
 
@@ -92,13 +74,12 @@ class HttpConnection::State final : public MessageSink {
   void decide(Direction direction, std::string_view bytes, std::uint64_t now_ns, bool call_begins);
   void set_protocol(Protocol protocol);
   void start_parsers(Direction request_direction);
+  void start_http2(Direction direction, std::string_view bytes, std::uint64_t now_ns, bool call_begins);
   void leave_http();
   Side& side(Direction direction) { return sides_[index_of(direction)]; }
   Side& side(MessageKind kind);
-  Open& open_exchange();
-  Open& answered_exchange();
-  void end_request(Open& open);
-  void tell_request(Open& open);
+  OpenExchange& open_exchange();
+  OpenExchange& answered_exchange();
   void finish_front();
   void finish_ready();
   void start_over();
@@ -111,16 +92,17 @@ class HttpConnection::State final : public MessageSink {
   Direction request_direction_ = Direction::write;
   std::optional<MessageParser> requests_;
   std::optional<MessageParser> responses_;
+  std::optional<Http2Connection> http2_;
   std::uint32_t exchanges_ = 0;
   std::size_t kept_bytes_ = 0;
   // Oldest first; the last one's request and one of the first ones' response are being read.
-  std::deque<std::unique_ptr<Open>> open_;
-  Open* sending_ = nullptr;    // whose request is being read
-  Open* answering_ = nullptr;  // whose response is being read
-  bool interim_ = false;       // the response that is being read is a 1xx one
-  bool upgrading_ = false;     // what follows the response that is being read is another protocol
-  bool pipelines_ = false;     // this client was seen to send requests ahead
-  bool resynced_ = false;      // the next response follows a gap
+  std::deque<std::unique_ptr<OpenExchange>> open_;
+  OpenExchange* sending_ = nullptr;    // whose request is being read
+  OpenExchange* answering_ = nullptr;  // whose response is being read
+  bool interim_ = false;               // the response that is being read is a 1xx one
+  bool upgrading_ = false;             // what follows the response that is being read is another protocol
+  bool pipelines_ = false;             // this client was seen to send requests ahead
+  bool resynced_ = false;              // the next response follows a gap
 };
 
 HttpConnection::State::Side& HttpConnection::State::side(MessageKind kind) {
@@ -128,7 +110,8 @@ HttpConnection::State::Side& HttpConnection::State::side(MessageKind kind) {
 }
 
 std::size_t HttpConnection::State::held_bytes() const {
-  std::size_t bytes = kept_bytes_ + open_.size() * sizeof(Open);
+  if (http2_) return http2_->held_bytes();
+  std::size_t bytes = kept_bytes_ + open_.size() * sizeof(OpenExchange);
   for (const Side& one : sides_) {
     bytes += one.start.size();
   }
@@ -145,6 +128,7 @@ void HttpConnection::State::start_over() {
   sides_ = {Side(limits_.max_head), Side(limits_.max_head)};
   requests_.reset();
   responses_.reset();
+  http2_.reset();
   protocol_ = Protocol::undecided;
   ended_ = false;
   interim_ = upgrading_ = pipelines_ = resynced_ = false;
@@ -161,6 +145,8 @@ void HttpConnection::State::on_bytes(Direction direction, std::string_view bytes
   const std::uint64_t now_ns = moment(direction, times);
   if (protocol_ == Protocol::undecided) {
     decide(direction, bytes, now_ns, call_begins);
+  } else if (http2_) {
+    http2_->on_bytes(direction, bytes, now_ns, call_begins);
   } else if (protocol_ == Protocol::http1) {
     (direction == request_direction_ ? requests_ : responses_)->feed(bytes, now_ns, now_ns, call_begins);
     leave_http();
@@ -175,8 +161,7 @@ void HttpConnection::State::decide(Direction direction, std::string_view bytes, 
     return;
   }
   if (from.joined_inside && call_begins && looks_like_http2_frames(bytes)) {
-    set_protocol(Protocol::http2);
-    return;
+    return start_http2(direction, bytes, now_ns, call_begins);
   }
   StartLine found = from.start.add(bytes, now_ns);
   if (found == StartLine::none && from.joined_inside && had_candidate && call_begins) {
@@ -192,10 +177,10 @@ void HttpConnection::State::decide(Direction direction, std::string_view bytes, 
         set_protocol(Protocol::not_http);
       }
       return;
-    case StartLine::http2:
-      from.start.clear();
-      set_protocol(Protocol::http2);
-      return;
+    case StartLine::http2: {
+      const std::string taken = from.start.take();
+      return start_http2(direction, taken, now_ns, true);
+    }
     case StartLine::request:
     case StartLine::response:
       break;
@@ -212,6 +197,16 @@ void HttpConnection::State::decide(Direction direction, std::string_view bytes, 
       leave_http();
     }
   }
+}
+
+void HttpConnection::State::start_http2(Direction direction, std::string_view bytes, std::uint64_t now_ns,
+                                        bool call_begins) {
+  http2_.emplace(listener_, limits_, exchanges_, std::array{sides_[0].joined_inside, sides_[1].joined_inside});
+  set_protocol(Protocol::http2);
+  http2_->on_bytes(direction, bytes, now_ns, call_begins);
+  // The other side may have begun with bytes too few to be known.
+  const std::string taken = side(other(direction)).start.take();
+  if (!taken.empty()) http2_->on_bytes(other(direction), taken, now_ns, true);
 }
 
 void HttpConnection::State::start_parsers(Direction request_direction) {
@@ -232,6 +227,7 @@ void HttpConnection::State::on_gap(Direction direction, std::uint64_t bytes, Mis
     from.start.clear();
     return;
   }
+  if (http2_) return http2_->on_gap(direction, bytes, cause);
   if (protocol_ != Protocol::http1) {
     return;
   }
@@ -245,8 +241,8 @@ void HttpConnection::State::on_gap(Direction direction, std::uint64_t bytes, Mis
     resynced_ = true;
     // Whoever waits for an answer has lost at least a part of it, unless one is found after all.
     for (const auto& open : open_) {
-      if (!open->exchange.response.has_head) {
-        open->exchange.response.missing.add(cause);
+      if (!open->exchange().response.has_head) {
+        open->response_missing().add(cause);
       }
     }
   }
@@ -262,6 +258,7 @@ void HttpConnection::State::on_end(EndCause cause) {
     responses_->end(orderly);
     leave_http();
   }
+  if (http2_) http2_->end();
   while (!open_.empty()) {
     finish_front();
   }
@@ -280,13 +277,13 @@ void HttpConnection::State::leave_http() {
   set_protocol(Protocol::upgraded);
 }
 
-Open& HttpConnection::State::open_exchange() {
+OpenExchange& HttpConnection::State::open_exchange() {
   if (open_.size() >= limits_.max_open) {
-    open_.front()->exchange.response.missing.add(Missing::over_limit);
+    open_.front()->response_missing().add(Missing::over_limit);
     finish_front();
   }
   const HttpRole role = request_direction_ == Direction::write ? HttpRole::client : HttpRole::server;
-  open_.push_back(std::make_unique<Open>(++exchanges_, role, limits_, kept_bytes_));
+  open_.push_back(std::make_unique<OpenExchange>(++exchanges_, role, listener_, limits_, kept_bytes_));
   return *open_.back();
 }
 
@@ -297,21 +294,13 @@ BodyRule HttpConnection::State::on_head(MessageKind kind, MessageHead&& head) {
 BodyRule HttpConnection::State::on_request_head(MessageHead&& head) {
   side(MessageKind::request).gap.reset();
   sending_ = &open_exchange();
-  HttpRequest& request = sending_->exchange.request;
-  request.has_head = true;
-  request.method = std::move(head.method);
-  request.target = std::move(head.target);
-  request.version = std::move(head.version);
-  request.headers = std::move(head.headers);
-  sending_->exchange.times.request_first_ns = requests_->message_first_ns();
-  sending_->exchange.times.request_last_ns = requests_->now_ns();
-  sending_->request_body.begin();
+  sending_->begin_request(std::move(head), requests_->message_first_ns(), requests_->now_ns());
   return BodyRule::as_framed;
 }
 
 // The exchange that a response now beginning belongs to.
-Open& HttpConnection::State::answered_exchange() {
-  while (!open_.empty() && open_.front()->response_over) {
+OpenExchange& HttpConnection::State::answered_exchange() {
+  while (!open_.empty() && open_.front()->response_over()) {
     // Answered before its request was whole, and the client has gone on to other things.
     finish_front();
   }
@@ -325,10 +314,10 @@ Open& HttpConnection::State::answered_exchange() {
   if (!open_.empty()) {
     return *open_.front();
   }
-  Open& open = open_exchange();
-  open.request_over = true;
+  OpenExchange& open = open_exchange();
+  open.miss_request(0);
   if (const auto& gap = side(MessageKind::request).gap; gap.has_value()) {
-    open.exchange.request.missing.add(*gap);
+    open.request_missing().add(*gap);
   }
   return open;
 }
@@ -339,134 +328,71 @@ BodyRule HttpConnection::State::on_response_head(MessageHead&& head) {
     return BodyRule::none;
   }
   side(MessageKind::response).gap.reset();
-  Open& open = answered_exchange();
+  OpenExchange& open = answered_exchange();
   answering_ = &open;
-  HttpResponse& response = open.exchange.response;
-  response.missing = {};
-  response.has_head = true;
-  response.status = head.status;
-  response.version = std::move(head.version);
-  response.headers = std::move(head.headers);
-  open.exchange.times.response_first_ns = responses_->message_first_ns();
-  open.exchange.times.response_last_ns = responses_->now_ns();
-  open.response_body.begin();
-  if (!open.request_over) {
-    open.exchange.request.missing.add(Missing::answered_early);
-  }
-  pipelines_ = pipelines_ || (open_.size() > 1 && open_[1]->request_over);
-  tell_request(open);
-  listener_.on_response_head(open.exchange);
-  const std::string_view method = open.exchange.request.method;
-  upgrading_ = response.status == 101 || (method == "CONNECT" && response.status / 100 == 2);
+  const int status = head.status;
+  pipelines_ = pipelines_ || (open_.size() > 1 && open_[1]->request_over());
+  open.begin_response(std::move(head), responses_->message_first_ns(), responses_->now_ns());
+  const std::string_view method = open.exchange().request.method;
+  upgrading_ = status == 101 || (method == "CONNECT" && status / 100 == 2);
   if (upgrading_) {
     return BodyRule::upgrade;
   }
-  const bool bodiless = method == "HEAD" || response.status == 204 || response.status == 304;
+  const bool bodiless = method == "HEAD" || status == 204 || status == 304;
   return bodiless ? BodyRule::none : BodyRule::as_framed;
 }
 
 void HttpConnection::State::on_body(MessageKind kind, std::string_view piece) {
   if (kind == MessageKind::request) {
-    if (sending_ != nullptr) {
-      sending_->exchange.times.request_last_ns = requests_->now_ns();
-      sending_->request_body.add(piece, ignore_piece);
-    }
-    return;
+    if (sending_ != nullptr) sending_->add_to_request(piece, requests_->now_ns());
+  } else if (answering_ != nullptr) {
+    answering_->add_to_response(piece, responses_->now_ns());
   }
-  if (answering_ == nullptr) {
-    return;
-  }
-  Open& open = *answering_;
-  ExchangeTimes& times = open.exchange.times;
-  times.response_last_ns = responses_->now_ns();
-  if (times.response_body_ns == 0) {
-    times.response_body_ns = times.response_last_ns;
-  }
-  open.response_body.add(piece, [&](std::string_view decoded) { listener_.on_response_body(open.exchange, decoded); });
 }
 
 void HttpConnection::State::on_body_gap(MessageKind kind, std::uint64_t bytes, Missing cause) {
   if (kind == MessageKind::request) {
-    if (sending_ != nullptr) {
-      sending_->request_body.skip(bytes, cause);
-    }
+    if (sending_ != nullptr) sending_->skip_in_request(bytes, cause);
   } else if (answering_ != nullptr) {
-    answering_->response_body.skip(bytes, cause);
-    listener_.on_response_gap(answering_->exchange);
+    answering_->skip_in_response(bytes, cause);
   }
 }
 
 void HttpConnection::State::on_whole(MessageKind kind) {
   if (kind == MessageKind::request) {
-    if (Open* const open = std::exchange(sending_, nullptr); open != nullptr) {
-      open->exchange.times.request_last_ns = requests_->now_ns();
-      open->exchange.request.whole = true;
-      open->exchange.request.missing.remove(Missing::answered_early);
-      end_request(*open);
-    }
+    if (OpenExchange* const open = std::exchange(sending_, nullptr)) open->end_request(requests_->now_ns());
   } else if (!std::exchange(interim_, false)) {
-    if (Open* const open = std::exchange(answering_, nullptr); open != nullptr) {
-      open->exchange.times.response_last_ns = responses_->now_ns();
-      open->exchange.response.whole = true;
-      open->response_body.end();
-      open->response_over = true;
-    }
+    if (OpenExchange* const open = std::exchange(answering_, nullptr)) open->end_response(responses_->now_ns());
   }
   finish_ready();
 }
 
 void HttpConnection::State::on_broken(MessageKind kind, Missing cause) {
   if (kind == MessageKind::request) {
-    Open* open = std::exchange(sending_, nullptr);
+    OpenExchange* open = std::exchange(sending_, nullptr);
     if (open == nullptr) {
       open = &open_exchange();  // its head is what broke off
-      open->exchange.times.request_first_ns = requests_->message_first_ns();
+      open->miss_request(requests_->message_first_ns());
     }
-    open->exchange.request.missing.add(cause);
-    end_request(*open);
+    open->break_request(cause);
   } else if (!std::exchange(interim_, false)) {
-    Open* open = std::exchange(answering_, nullptr);
-    if (open == nullptr && !open_.empty()) {
-      open = open_.front().get();
-    }
-    if (open != nullptr) {
-      open->exchange.response.missing.add(cause);
-      open->response_over = true;
-    }
+    OpenExchange* open = std::exchange(answering_, nullptr);
+    if (open == nullptr && !open_.empty()) open = open_.front().get();
+    if (open != nullptr) open->break_response(cause);
   }
   finish_ready();
 }
 
-void HttpConnection::State::end_request(Open& open) {
-  open.request_body.end();
-  open.request_over = true;
-  tell_request(open);
-}
-
-void HttpConnection::State::tell_request(Open& open) {
-  if (open.exchange.request.has_head && !std::exchange(open.request_told, true)) {
-    listener_.on_request(open.exchange);
-  }
-}
-
 void HttpConnection::State::finish_front() {
-  const std::unique_ptr<Open> open = std::move(open_.front());
+  const std::unique_ptr<OpenExchange> open = std::move(open_.front());
   open_.pop_front();
   sending_ = sending_ == open.get() ? nullptr : sending_;
   answering_ = answering_ == open.get() ? nullptr : answering_;
-  Exchange& exchange = open->exchange;
-  if (!open->request_over && exchange.request.missing.empty()) {
-    exchange.request.missing.add(Missing::stream_ended);
-  }
-  if (!exchange.response.whole && exchange.response.missing.empty()) {
-    exchange.response.missing.add(Missing::stream_ended);
-  }
-  tell_request(*open);
-  listener_.on_finished(exchange);
+  open->finish();
 }
 
 void HttpConnection::State::finish_ready() {
-  while (!open_.empty() && open_.front()->response_over && open_.front()->request_over) {
+  while (!open_.empty() && open_.front()->response_over() && open_.front()->request_over()) {
     finish_front();
   }
 }

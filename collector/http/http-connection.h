@@ -34,7 +34,7 @@ enum class EndCause : std::uint8_t {
 enum class Protocol : std::uint8_t {
   undecided,
   http1,
-  http2,     // seen and not decoded
+  http2,
   upgraded,  // was HTTP/1.1 (CONNECT, WebSocket); no longer decoded
   not_http,
 };
@@ -43,7 +43,7 @@ std::string_view protocol_word(Protocol protocol);
 // Told as it happens, from within on_bytes, on_gap and on_end. An exchange lives until its
 // on_finished returns. Of each exchange, in this order: on_request (once, where the request's head
 // was seen), on_response_head (once, where there is one), body pieces and gaps, on_finished (once, always).
-// Exchanges finish in the order of their numbers.
+// Of HTTP/1.1, exchanges finish in the order of their numbers.
 class ExchangeListener {
  public:
   virtual ~ExchangeListener() = default;

@@ -17,10 +17,15 @@ struct HttpLimits {
   std::size_t max_headers = 512;
   // Requests waiting for their answers. No client in use pipelines this deep.
   std::size_t max_open = 64;
+  // Streams of an HTTP/2 connection that are open at once. Servers allow 100 to 250.
+  std::size_t max_streams = 256;
   // Bytes that one body may decompress to, and, beyond max_body, how many per compressed byte (deflate
   // reaches 1032): what lies beyond is neither kept nor counted.
   std::uint64_t max_inflated = std::uint64_t{64} << 20;
   std::uint64_t max_ratio = 200;
 };
+
+// HPACK's dynamic table of one direction: what Chromium asks for, the most that is in use.
+inline constexpr std::uint32_t kMostHpackTable = 65536;
 
 }  // namespace oisp

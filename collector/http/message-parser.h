@@ -9,19 +9,12 @@
 
 #include "collector/http/exchange.h"
 #include "collector/http/limits.h"
+#include "collector/http/open-exchange.h"
 #include "collector/http/start-line.h"
 
 namespace oisp {
 
 enum class MessageKind : std::uint8_t { request, response };
-
-struct MessageHead {
-  std::string method;  // of a request
-  std::string target;  // of a request
-  int status = 0;      // of a response
-  std::string version;
-  HttpHeaders headers;
-};
 
 enum class BodyRule : std::uint8_t {
   as_framed,

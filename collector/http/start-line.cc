@@ -146,7 +146,7 @@ bool looks_like_http2_frames(std::string_view bytes) {
       return false;
     }
     if (bytes.size() < kFrameHead + length) {
-      return frames >= 2;
+      return frames >= 1;
     }
     bytes.remove_prefix(kFrameHead + length);
     ++frames;
