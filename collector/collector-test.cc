@@ -248,7 +248,7 @@ TEST_CASE("each TLS connection that was not read is a blind spot with its reason
     records.exit(who, 3 * kSecond, 0);
   }
   open_stream(records, curl, 2 * kSecond, 5, 1030);
-  records.data(curl, 3 * kSecond, 5, OISP_DIRECTION_WRITE, 0, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+  records.data(curl, 3 * kSecond, 5, OISP_DIRECTION_WRITE, 0, "\x01 neither this nor that");
   records.exit(curl, 4 * kSecond, 0);
   records.connection(curl, 4 * kSecond, 1030, OISP_CONNECTION_CLOSED);
   run.send_records();
@@ -259,7 +259,7 @@ TEST_CASE("each TLS connection that was not read is a blind spot with its reason
   CHECK(has(coverage, R"(/usr/bin/wget uses GnuTLS (libgnutls.so.30))"));
   CHECK(has(coverage, R"(no known TLS library in /opt/tool)"));
   CHECK(has(coverage, R"(odd could not be probed: the scanner is not certain of it)"));
-  CHECK(has(coverage, R"("reason":"protocol_not_decoded")"));
+  CHECK(has(coverage, R"("reason":"not_http")"));
   CHECK(has(coverage, R"("remote":{"ip":"203.0.113.9","port":443,"domain":"example.org"})"));
 }
 

@@ -59,10 +59,8 @@ StreamVerdict better(StreamVerdict a, StreamVerdict b) {
         return 1;
       case StreamVerdict::not_http:
         return 2;
-      case StreamVerdict::http2:
-        return 3;
       case StreamVerdict::read:
-        return 4;
+        return 3;
     }
     return 0;
   };

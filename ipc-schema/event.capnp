@@ -404,7 +404,7 @@ struct ProbedFile $doc("A file in which TLS functions were looked for and found,
 struct BlindSpot $doc("Something that a watched process did and that could not be read.") {
   process @0 :Process;
   remote @1 :Endpoint;
-  reason @2 :Text $doc("A word: no_tls_library, probe_refused, protocol_not_decoded, joined_late, not_attributed, not_http.");
+  reason @2 :Text $doc("A word: no_tls_library, probe_refused, joined_late, not_attributed, not_http.");
   detail @3 :Text $doc("A sentence with what to do.");
   count @4 :UInt64 $always;
 }

@@ -21,7 +21,7 @@ enum class LinkConfidence { none, process, sni, socket };
 std::string_view link_word(LinkConfidence confidence);
 
 // What became of the plaintext of the stream on a connection.
-enum class StreamVerdict { none, read, http2, not_http, joined_late };
+enum class StreamVerdict { none, read, not_http, joined_late };
 
 struct Connection {
   std::uint64_t cookie = 0;

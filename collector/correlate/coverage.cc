@@ -134,10 +134,6 @@ std::optional<Coverage::Reason> Coverage::reason_for(const Connection& connectio
   switch (verdict) {
     case StreamVerdict::read:
       return {};
-    case StreamVerdict::http2:
-      return Reason{.word = "protocol_not_decoded",
-                    .detail = "HTTP/2 is not decoded yet: let " + program_of(process) +
-                              " speak HTTP/1.1 (curl --http1.1, for example) to have it read"};
     case StreamVerdict::not_http:
       return Reason{.word = "not_http",
                     .detail = "the plaintext of " + program_of(process) + " was read, but it is not HTTP"};

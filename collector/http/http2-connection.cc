@@ -9,6 +9,14 @@ namespace {
 
 constexpr std::size_t kRememberedStreams = 256;
 
+// A receiver that knows the length need not wait for the frame that ends the stream.
+bool has_all(const HttpMessage& message) {
+  const auto text = message.headers.find("content-length");
+  std::uint64_t length = 0;
+  return text && std::from_chars(text->data(), text->data() + text->size(), length).ec == std::errc() &&
+         length == message.body.wire_bytes;
+}
+
 bool is_interim(int status) { return status / 100 == 1 && status != 101; }
 
 }  // namespace
@@ -39,22 +47,24 @@ class Http2Connection::Side final : public Http2FrameSink {
     connection_.on_header_block(*this, stream, block, ends_stream, promised);
   }
   void on_data(std::uint32_t stream, std::string_view piece) override {
-    OpenExchange* const open = connection_.find(stream);
+    OpenExchange* const open = receiving(stream);
     if (open == nullptr) return;
     if (connection_.is_request_side(*this)) {
-      if (!open->request_over()) open->add_to_request(piece, now_ns_);
-    } else if (open->exchange().response.has_head && !open->response_over()) {
+      open->add_to_request(piece, now_ns_);
+    } else {
       open->add_to_response(piece, now_ns_);
     }
+    end_if_whole(stream, *open);
   }
   void on_data_gap(std::uint32_t stream, std::uint64_t bytes, Missing cause) override {
-    OpenExchange* const open = connection_.find(stream);
+    OpenExchange* const open = receiving(stream);
     if (open == nullptr) return;
     if (connection_.is_request_side(*this)) {
-      if (!open->request_over()) open->skip_in_request(bytes, cause);
-    } else if (open->exchange().response.has_head && !open->response_over()) {
+      open->skip_in_request(bytes, cause);
+    } else {
       open->skip_in_response(bytes, cause);
     }
+    end_if_whole(stream, *open);
   }
   void on_data_end(std::uint32_t stream) override { connection_.on_stream_end(*this, stream); }
   void on_reset(std::uint32_t stream) override {
@@ -84,6 +94,21 @@ class Http2Connection::Side final : public Http2FrameSink {
   [[nodiscard]] std::size_t held_bytes() const { return frames_.held_bytes(); }
 
  private:
+  // The exchange whose body this direction's DATA is, where its head was seen.
+  [[nodiscard]] OpenExchange* receiving(std::uint32_t stream) const {
+    OpenExchange* const open = connection_.find(stream);
+    if (open == nullptr) return nullptr;
+    const bool takes = connection_.is_request_side(*this)
+                           ? !open->request_over()
+                           : open->exchange().response.has_head && !open->response_over();
+    return takes ? open : nullptr;
+  }
+  void end_if_whole(std::uint32_t stream, const OpenExchange& open) {
+    const Exchange& exchange = open.exchange();
+    const bool whole = connection_.is_request_side(*this) ? has_all(exchange.request) : has_all(exchange.response);
+    if (whole) connection_.on_stream_end(*this, stream);
+  }
+
   Http2Connection& connection_;
   Direction direction_;
   HpackReader headers_;

@@ -175,6 +175,19 @@ TEST_CASE("http2: what a reset, a GOAWAY or the end leave open is named") {
         "#3 . client part 4/4 [some] !stream_ended |  part 0/-1 [] !stream_ended\n");
 }
 
+TEST_CASE("http2: a body of known length is whole with its last byte") {
+  Encoder client;
+  Encoder server;
+  const std::string head = frame(1, kEndHeaders, 1, server.block({{":status", "200"}, {"content-length", "5"}}));
+  check({sends(kPreface + settings() + client.post(1, "/a", 5)),
+         reads(settings() + head + data(1, "fi") + data(1, "rst"))},
+        "http2\n"
+        "#1 > POST /a 2 whole 0/0 []\n"
+        "#1 < 200\n"
+        "#1 + first\n"
+        "#1 . client whole 0/0 [] |  whole 5/5 [first]\n");
+}
+
 TEST_CASE("http2: an answer may come before the request is whole") {
   Encoder client;
   Encoder server;

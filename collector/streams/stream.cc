@@ -64,10 +64,9 @@ void Stream::end(EndCause cause) {
 StreamVerdict Stream::verdict() const {
   switch (http_.protocol()) {
     case Protocol::http1:
+    case Protocol::http2:
     case Protocol::upgraded:
       return StreamVerdict::read;
-    case Protocol::http2:
-      return StreamVerdict::http2;
     case Protocol::not_http:
       return facts.joined_late ? StreamVerdict::joined_late : StreamVerdict::not_http;
     case Protocol::undecided:

@@ -31,7 +31,6 @@ std::string words_for(const std::string& reason) {
   static const std::map<std::string, const char*> kWords = {
       {"no_tls_library", "no known TLS library in the program"},
       {"probe_refused", "its TLS library could not be probed"},
-      {"protocol_not_decoded", "this protocol is not decoded yet"},
       {"joined_late", "the connection was open before it was watched"},
       {"not_attributed", "no TLS stream could be matched with this connection"},
       {"not_http", "what was read is not HTTP"},

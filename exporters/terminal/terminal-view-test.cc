@@ -322,12 +322,12 @@ TEST_CASE("a run that captured nothing says what it did see") {
     files[1].setOutcome("refused");
     files[1].setReason("OpenSSL 1.0 is not read");
     auto spot = coverage.initBlindSpots(1)[0];
-    spot.setReason("protocol_not_decoded");
+    spot.setReason("not_http");
     spot.initProcess().setPid(4121);
     spot.getProcess().setName("claude");
     spot.initRemote().setDomain("api.example.com");
     spot.getRemote().setPort(443);
-    spot.setDetail("HTTP/2 is not decoded yet");
+    spot.setDetail("what was read is not HTTP");
     spot.setCount(3);
     coverage.setFinal(schema::Tri::YES);
   });
@@ -342,7 +342,7 @@ probed     /usr/lib/x86_64-linux-gnu/libssl.so.3  openssl 3.0
 failed     LC_2, LC_3, LC_4 and 1 more  it could not be opened
 refused    /opt/tool/libssl.so.1.0.0  OpenSSL 1.0 is not read
 coverage   1 of 1 TLS connection read (1,024 B)   lost 0   cut 0
-NOT SEEN   claude[4121] → api.example.com:443  × 3  HTTP/2 is not decoded yet
+NOT SEEN   claude[4121] → api.example.com:443  × 3  what was read is not HTTP
 )");
 }
 

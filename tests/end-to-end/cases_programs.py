@@ -295,26 +295,6 @@ def another_tls_library_is_named(bench):
 
 
 @case
-def http2_is_named(bench):
-    need("node", "curl")
-    folder = os.path.dirname(bench.provider.ca)
-    program = ("const fs = require('fs');"
-               f"const server = require('http2').createSecureServer({{ key: fs.readFileSync('{folder}/server.key'), "
-               f"cert: fs.readFileSync('{folder}/server.pem') }}, (request, response) => response.end('h2'));"
-               "server.listen(0, '127.0.0.1', () => console.log(server.address().port));")
-    server = subprocess.Popen(["node", "-e", program], stdout=subprocess.PIPE, text=True)
-    try:
-        port = int(server.stdout.readline())
-        recording = bench.record(["sh", "-c", f"curl -s --cacert $DEMO_CA https://localhost:{port}/"])
-        if recording.stdout != b"h2":
-            raise Skip(f"this curl does not speak HTTP/2: {recording.stdout}")
-        check_named(recording, "protocol_not_decoded", 1)
-    finally:
-        server.kill()
-        server.wait()
-
-
-@case
 def not_model_traffic(bench):
     """HTTP that is no model traffic gives no event of a model; TLS that is not HTTP is a named blind spot."""
     need("curl", "openssl")

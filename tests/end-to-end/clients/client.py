@@ -122,9 +122,9 @@ def by_requests(plan):
                 yield False
 
 
-def by_httpx(plan):
+def by_httpx(plan, http2=False):
     import httpx
-    with httpx.Client(verify=CONTEXT, timeout=60) as client:
+    with httpx.Client(verify=CONTEXT, timeout=60, http2=http2) as client:
         for step in plan:
             try:
                 with client.stream("POST", URL + step["path"], content=body_of(step), headers=HEADERS) as answer:
@@ -133,6 +133,10 @@ def by_httpx(plan):
                 yield True
             except httpx.HTTPError:
                 yield False
+
+
+def by_httpx2(plan):
+    yield from by_httpx(plan, http2=True)
 
 
 def by_aiohttp(plan):
