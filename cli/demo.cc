@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -12,8 +11,8 @@
 #include "cli/exit-status.h"
 #include "cli/find-program.h"
 #include "cli/identity.h"
-#include "cli/record.h"
 #include "cli/start-launcher.h"
+#include "cli/subcommands.h"
 
 namespace oisp {
 namespace {
@@ -90,6 +89,8 @@ class Provider {
   std::string ca_file_;
 };
 
+}  // namespace
+
 int demo(const RecordOptions& options) {
   const std::optional<std::string> folder = find_demo();
   if (!folder) {
@@ -109,23 +110,6 @@ int demo(const RecordOptions& options) {
                  "    oisp-sensor record -- CMD [ARGS]\n\n");
   }
   return status;
-}
-
-}  // namespace
-
-Runner declare_demo(CLI::App& app) {
-  auto options = std::make_shared<RecordOptions>();  // shared by CLI11, which fills it, and the runner
-  options->live = true;
-  app.add_option("-o,--output", options->output, "Append events to FILE as OISP JSON lines")->type_name("FILE");
-  app.add_option("--format", options->format, "What stderr shows: the live view, or the events as JSON lines")
-      ->check(CLI::IsMember({"view", "json"}))
-      ->type_name("view|json");
-  app.add_flag("--no-colour,--no-color", options->no_colour, "No colours (as with NO_COLOR)");
-  return [options](const Words& command) {
-    if (command.empty()) return demo(*options);
-    tell_user("The demo runs its own clients; to record a command: oisp-sensor record -- CMD");
-    return kUsage;
-  };
 }
 
 }  // namespace oisp

@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <functional>
+#include <memory>
 
 #include "base/log.h"
 #include "cli/exit-status.h"
@@ -10,6 +12,60 @@
 
 namespace oisp {
 namespace {
+
+// Declares the subcommand's options; what it returns runs it and gives the exit status.
+using Runner = std::function<int(const Words& command)>;
+
+Runner declare_record(CLI::App& app) {
+  auto options = std::make_shared<RecordOptions>();  // shared by CLI11, which fills it, and the runner
+  app.footer("\noisp-sensor record [OPTIONS] -- CMD [ARGS]\noisp-sensor record [OPTIONS] --pid PID");
+  app.add_option("-o,--output", options->output, "Append events to FILE as OISP JSON lines")->type_name("FILE");
+  app.add_option("--format", options->format, "What stderr shows: the live view, or the events as JSON lines")
+      ->check(CLI::IsMember({"view", "json"}))
+      ->type_name("view|json");
+  app.add_option("--pid", options->pid, "Attach to a running process and its descendants, until Ctrl-C")
+      ->check(CLI::PositiveNumber)
+      ->type_name("PID");
+  app.add_flag("--live", options->live, "Show lines at once, though CMD has the terminal to itself");
+  app.add_flag("--no-colour,--no-color", options->no_colour, "No colours (as with NO_COLOR)");
+  app.add_flag("--bodies", options->bodies, "Put whole bodies into the events");
+  app.add_option("--max-body", options->max_body, "Keep at most this much of a body (default 8388608)")
+      ->check(CLI::PositiveNumber)
+      ->type_name("BYTES");
+  app.add_option("--uprobes", options->uprobes, "Use perf uprobes though the kernel has better")
+      ->check(CLI::IsMember({"perf"}))
+      ->group("");  // for tests
+  app.add_flag("--no-hold", options->no_hold, "Never hold a process until a new library of its is probed");
+  app.add_flag("-q,--quiet", options->quiet, "Show nothing; only write FILE");
+  return [options](const Words& command) { return record(*options, command); };
+}
+
+Runner declare_show(CLI::App& app) {
+  auto options = std::make_shared<ShowOptions>();  // shared by CLI11, which fills it, and the runner
+  app.add_option("FILE,-i,--input", options->file, "A file that `record -o` wrote")->required()->type_name("");
+  app.add_flag("-f,--follow", options->follow, "Go on with what is added, until Ctrl-C");
+  app.add_flag("--no-colour,--no-color", options->no_colour, "No colours (as with NO_COLOR)");
+  return [options](const Words& command) {
+    if (command.empty()) return show(*options);
+    tell_user("To run a command: oisp-sensor record -- CMD");
+    return kUsage;
+  };
+}
+
+Runner declare_demo(CLI::App& app) {
+  auto options = std::make_shared<RecordOptions>();  // shared by CLI11, which fills it, and the runner
+  options->live = true;
+  app.add_option("-o,--output", options->output, "Append events to FILE as OISP JSON lines")->type_name("FILE");
+  app.add_option("--format", options->format, "What stderr shows: the live view, or the events as JSON lines")
+      ->check(CLI::IsMember({"view", "json"}))
+      ->type_name("view|json");
+  app.add_flag("--no-colour,--no-color", options->no_colour, "No colours (as with NO_COLOR)");
+  return [options](const Words& command) {
+    if (command.empty()) return demo(*options);
+    tell_user("The demo runs its own clients; to record a command: oisp-sensor record -- CMD");
+    return kUsage;
+  };
+}
 
 struct Subcommand {
   const char* name;

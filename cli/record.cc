@@ -1,10 +1,9 @@
 // oisp-sensor record [options] -- CMD [ARGS], and record --pid PID.
-#include "cli/record.h"
+#include "cli/subcommands.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdlib>
 #include <ctime>
@@ -155,30 +154,6 @@ int record(const RecordOptions& options, const Words& command) {
   if (!program.empty()) say_files(capture, open_program_files(program));
   capture.say({.kind = OrderKind::begin});
   return capture.run();
-}
-
-Runner declare_record(CLI::App& app) {
-  auto options = std::make_shared<RecordOptions>();  // shared by CLI11, which fills it, and the runner
-  app.footer("\noisp-sensor record [OPTIONS] -- CMD [ARGS]\noisp-sensor record [OPTIONS] --pid PID");
-  app.add_option("-o,--output", options->output, "Append events to FILE as OISP JSON lines")->type_name("FILE");
-  app.add_option("--format", options->format, "What stderr shows: the live view, or the events as JSON lines")
-      ->check(CLI::IsMember({"view", "json"}))
-      ->type_name("view|json");
-  app.add_option("--pid", options->pid, "Attach to a running process and its descendants, until Ctrl-C")
-      ->check(CLI::PositiveNumber)
-      ->type_name("PID");
-  app.add_flag("--live", options->live, "Show lines at once, though CMD has the terminal to itself");
-  app.add_flag("--no-colour,--no-color", options->no_colour, "No colours (as with NO_COLOR)");
-  app.add_flag("--bodies", options->bodies, "Put whole bodies into the events");
-  app.add_option("--max-body", options->max_body, "Keep at most this much of a body (default 8388608)")
-      ->check(CLI::PositiveNumber)
-      ->type_name("BYTES");
-  app.add_option("--uprobes", options->uprobes, "Use perf uprobes though the kernel has better")
-      ->check(CLI::IsMember({"perf"}))
-      ->group("");  // for tests
-  app.add_flag("--no-hold", options->no_hold, "Never hold a process until a new library of its is probed");
-  app.add_flag("-q,--quiet", options->quiet, "Show nothing; only write FILE");
-  return [options](const Words& command) { return record(*options, command); };
 }
 
 }  // namespace oisp

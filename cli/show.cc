@@ -5,7 +5,6 @@
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
 
-#include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
 #include <memory>
@@ -28,12 +27,6 @@ constexpr std::size_t kMostLineBytes = 256 << 20;
 constexpr std::size_t kReadBytes = 1 << 16;
 // How soon a line that was added is shown.
 constexpr int kFollowMs = 100;
-
-struct ShowOptions {
-  std::string file;
-  bool follow = false;
-  bool no_colour = false;
-};
 
 // Cuts what was read into lines and shows each.
 class Lines {
@@ -105,6 +98,8 @@ bool wait_for_more(const OwnedFd& signals) {
   return ::poll(&set, 1, kFollowMs) == 0;
 }
 
+}  // namespace
+
 int show(const ShowOptions& options) {
   const std::string name = printable(options.file);
   if (const Status status = become(find_identity()); !status) {
@@ -141,20 +136,6 @@ int show(const ShowOptions& options) {
   tell_user(std::to_string(lines.unreadable()) + " lines of " + name + " are not events (" + lines.first_reason() +
             ").");
   return kFailure;
-}
-
-}  // namespace
-
-Runner declare_show(CLI::App& app) {
-  auto options = std::make_shared<ShowOptions>();  // shared by CLI11, which fills it, and the runner
-  app.add_option("FILE,-i,--input", options->file, "A file that `record -o` wrote")->required()->type_name("");
-  app.add_flag("-f,--follow", options->follow, "Go on with what is added, until Ctrl-C");
-  app.add_flag("--no-colour,--no-color", options->no_colour, "No colours (as with NO_COLOR)");
-  return [options](const Words& command) {
-    if (command.empty()) return show(*options);
-    tell_user("To run a command: oisp-sensor record -- CMD");
-    return kUsage;
-  };
 }
 
 }  // namespace oisp

@@ -1,24 +1,40 @@
-// The subcommands: each is a row of the table in main.cc and a file of its own.
+// The subcommands: what each is asked for, and the function that does it and gives the exit status. Each is a
+// file of its own; their options are declared in main.cc, the only one that reads words.
 #pragma once
 
-#include <functional>
+#include <sys/types.h>
+
+#include <cstdint>
 #include <string>
 #include <vector>
-
-namespace CLI {
-class App;
-}
 
 namespace oisp {
 
 // What follows `--` on the command line.
 using Words = std::vector<std::string>;
 
-// Declares the subcommand's options; what it returns runs it and gives the exit status.
-using Runner = std::function<int(const Words& command)>;
+// `demo` asks for the same.
+struct RecordOptions {
+  std::string output;
+  std::string format = "view";
+  pid_t pid = 0;  // 0: CMD
+  bool live = false;
+  bool no_colour = false;
+  bool bodies = false;
+  bool quiet = false;
+  bool no_hold = false;
+  std::string uprobes;
+  std::uint64_t max_body = 8 << 20;
+};
+int record(const RecordOptions& options, const Words& command);
 
-Runner declare_record(CLI::App& app);
-Runner declare_show(CLI::App& app);
-Runner declare_demo(CLI::App& app);
+struct ShowOptions {
+  std::string file;
+  bool follow = false;
+  bool no_colour = false;
+};
+int show(const ShowOptions& options);
+
+int demo(const RecordOptions& options);
 
 }  // namespace oisp
