@@ -10,7 +10,7 @@ import subprocess
 
 import plans
 from compare import compare
-from harness import CLIENTS, Skip, case, check, need
+from harness import CLIENTS, ROOT, Skip, case, check, need
 
 PROGRAMS = ["oisp-sensor", "oisp-launcher", "oisp-probe-helper", "oisp-file-opener", "oisp-elf-scanner",
             "oisp-collector", "oisp-exporter-jsonl", "oisp-exporter-terminal"]
@@ -53,6 +53,7 @@ def clients(bench):
     """The client and its plan where every user may read them."""
     folder = os.path.join(bench.folder, f"clients-{bench.next_number()}")
     shutil.copytree(CLIENTS, folder)
+    shutil.copy(os.path.join(ROOT, "demo", "answers.py"), folder)  # the client compares with it
     return os.path.join(folder, "client.py")
 
 
