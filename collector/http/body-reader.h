@@ -2,10 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string_view>
 
+#include "collector/http/content-decoder.h"
 #include "collector/http/exchange.h"
 #include "collector/http/limits.h"
 
@@ -14,7 +14,7 @@ namespace oisp {
 class BodyReader {
  public:
   // Is told of decoded pieces as they come.
-  using PieceSink = std::function<void(std::string_view)>;
+  using PieceSink = ContentDecoder::PieceSink;
 
   // `kept_bytes`: what all bodies of the connection hold together, which this one adds to.
   BodyReader(HttpMessage& message, const HttpLimits& limits, std::size_t& kept_bytes);
@@ -31,10 +31,8 @@ class BodyReader {
   void end();
 
  private:
-  class Inflater;
-  enum class Coding : std::uint8_t { identity, gzip, deflate, unknown };
+  enum class Coding : std::uint8_t { identity, known, unknown };
 
-  static Coding coding_of(std::string_view encoding);
   void keep(std::string_view bytes);
   void take_decoded(std::string_view piece, const PieceSink& sink);
   void stop_decoding(Missing cause);
@@ -42,9 +40,9 @@ class BodyReader {
   HttpMessage& message_;
   const HttpLimits& limits_;
   std::size_t& kept_bytes_;
-  std::unique_ptr<Inflater> inflater_;
   Coding coding_ = Coding::identity;
-  bool keeping_ = true;  // nothing is missing or cut so far
+  std::unique_ptr<ContentDecoder> decoder_;  // of a known coding, until it fails
+  bool keeping_ = true;                      // nothing is missing or cut so far
 };
 
 }  // namespace oisp

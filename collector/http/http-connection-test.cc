@@ -1,6 +1,8 @@
 #include "collector/http/http-connection.h"
 
+#include <brotli/encode.h>
 #include <zlib.h>
+#include <zstd.h>
 
 #include <algorithm>
 
@@ -27,6 +29,20 @@ std::string deflated(std::string_view text, int window) {
   REQUIRE(::deflate(&stream, Z_FINISH) == Z_STREAM_END);
   out.resize(stream.total_out);
   (void)::deflateEnd(&stream);
+  return out;
+}
+std::string brotlied(std::string_view text) {
+  std::string out(::BrotliEncoderMaxCompressedSize(text.size()) + 16, '\0');
+  std::size_t size = out.size();
+  REQUIRE(::BrotliEncoderCompress(5, BROTLI_DEFAULT_WINDOW, BROTLI_MODE_TEXT, text.size(),
+                                  reinterpret_cast<const std::uint8_t*>(text.data()), &size,
+                                  reinterpret_cast<std::uint8_t*>(out.data())) == BROTLI_TRUE);
+  out.resize(size);
+  return out;
+}
+std::string zstded(std::string_view text) {
+  std::string out(::ZSTD_compressBound(text.size()), '\0');
+  out.resize(::ZSTD_compress(out.data(), out.size(), text.data(), text.size(), 3));
   return out;
 }
 std::string gzipped(std::string_view text) { return deflated(text, MAX_WBITS + 16); }
@@ -170,6 +186,9 @@ TEST_CASE("compressed bodies, in every coding that is decoded") {
   const std::string text = "some text, some text, some text";
   for (const auto& [name, body] : {std::pair<std::string, std::string>{"gzip", gzipped(text)},
                                    {"X-GZIP", gzipped(text)},
+                                   {"br", brotlied(text)},
+                                   {"zstd", zstded(text)},
+                                   {"zstd", zstded(text.substr(0, 9)) + zstded(text.substr(9))},
                                    {"deflate", deflated(text, MAX_WBITS)},
                                    {"deflate", deflated(text, -MAX_WBITS)},
                                    {"gzip", gzipped(text.substr(0, 9)) + gzipped(text.substr(9))},
@@ -181,15 +200,20 @@ TEST_CASE("compressed bodies, in every coding that is decoded") {
 }
 
 TEST_CASE("bodies that cannot be decoded keep their size and say why") {
-  check({sends(kGet), reads(response("Content-Encoding: br\r\n", "\x0b\x01"))},
+  check({sends(kGet), reads(response("Content-Encoding: compress\r\n", "\x0b\x01"))},
         "http1\n#1 > GET /a 1.1 whole 0/0 []\n#1 < 200\n"
         "#1 . client whole 0/0 [] |  whole 2/-1 [\x0b\x01] !encoding_not_decoded\n");
   check({sends(kGet), reads(response("Content-Encoding: gzip\r\n", "plain text"))},
         "http1\n#1 > GET /a 1.1 whole 0/0 []\n#1 < 200\n"
         "#1 . client whole 0/0 [] |  whole 10/-1 [] !encoding_broken\n");
-  const std::string half = gzipped("abc").substr(0, 15);
-  const std::string text = transcript({sends(kGet), reads(response("Content-Encoding: gzip\r\n", half))});
-  CHECK(text.find("!encoding_broken") != std::string::npos);
+  for (const auto& [name, body] :
+       {std::pair{"gzip", gzipped("abc")}, {"br", brotlied("abc")}, {"zstd", zstded("abc")}}) {
+    const std::string header = "Content-Encoding: " + std::string(name) + "\r\n";
+    const std::string half = body.substr(0, body.size() - 2);
+    CHECK(transcript({sends(kGet), reads(response(header, half))}).find("!encoding_broken") != std::string::npos);
+    CHECK(transcript({sends(kGet), reads(response(header, "not packed at all"))}).find("!encoding_broken") !=
+          std::string::npos);
+  }
 }
 
 TEST_CASE("decompression is bounded, and sizes stay true up to the bound") {
@@ -203,9 +227,12 @@ TEST_CASE("decompression is bounded, and sizes stay true up to the bound") {
   limits.max_ratio = 200;
   CHECK(transcript({sends(kGet), reads(response("Content-Encoding: gzip\r\n", small))}, EndCause::closed, limits)
             .find("/-1 [1000] !body_too_large") != std::string::npos);
-  const std::string bomb = gzipped(std::string(20'000'000, 'a'));
-  CHECK(transcript({sends(kGet), reads(response("Content-Encoding: gzip\r\n", bomb))}, EndCause::closed, limits)
-            .find("/-1 [1000] !body_too_large") != std::string::npos);
+  const std::string much(20'000'000, 'a');
+  for (const auto& [name, bomb] : {std::pair{"gzip", gzipped(much)}, {"br", brotlied(much)}, {"zstd", zstded(much)}}) {
+    const std::string header = "Content-Encoding: " + std::string(name) + "\r\n";
+    CHECK(transcript({sends(kGet), reads(response(header, bomb))}, EndCause::closed, limits)
+              .find("/-1 [1000] !body_too_large") != std::string::npos);
+  }
 }
 
 TEST_CASE("large bodies and many requests stay within the connection's memory") {
