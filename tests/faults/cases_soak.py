@@ -14,11 +14,12 @@ MINUTES = float(os.environ.get("MINUTES") or 0.5)
 # After this part of the time everything has been seen once, and tables have their size.
 WARM_UP = 0.4
 LIBRARY_EACH_S = 3
-# Probes go half a minute after their last user: a shorter soak sees them grow, and says nothing about them.
-LEAST_MINUTES_FOR_LINKS = 4
+# A shorter soak sees probes grow, which go half a minute after their last user, and a few big bodies more or less.
+IS_LONG = MINUTES >= 4
 
 # What may be more in the second half than in the first: a part, and so much besides, for noise.
-GROWTH = {"kib": (0.1, 2048), "descriptors": (0, 4), "kernel_kib": (0.02, 64), "links": (0.2, 16)}
+GROWTH = {"kib": (0.1, 2048 if IS_LONG else 8192), "descriptors": (0, 4), "kernel_kib": (0.02, 64),
+          "links": (0.2, 16 if IS_LONG else 1000)}
 
 
 def read(name):
@@ -69,7 +70,7 @@ def judge(samples):
         before, after = (statistics.median(sample[key] for sample in half) for half in halves)
         part, besides = GROWTH[what]
         told.append(f"{whom} {what} {before:.0f} → {after:.0f}")
-        if after > before * (1 + part) + besides and (what != "links" or MINUTES >= LEAST_MINUTES_FOR_LINKS):
+        if after > before * (1 + part) + besides:
             grown.append(told[-1])
     return grown, told
 
