@@ -118,8 +118,8 @@ class Cycles:
                 self.left -= 1
                 client = chance.choice(self.clients)
                 seconds = chance.uniform(0, 0.4)
-                how = signal.SIGKILL if chance.random() * KILLED_EACH < 1 else chance.choice((signal.SIGINT,
-                                                                                             signal.SIGTERM))
+                killed = self.left % KILLED_EACH == 0
+                how = signal.SIGKILL if killed else chance.choice((signal.SIGINT, signal.SIGTERM))
             try:
                 self.cycle(client, seconds, how)
             except Exception as reason:  # Told by run(), in the thread that counts.
