@@ -113,6 +113,10 @@ class Run {
     helper->send(message);
   }
 
+  // What an earlier run may have left.
+  void give_memory(const OwnedFd& memory) {
+    REQUIRE(send_order(launcher_.get(), {.kind = OrderKind::adopt}, memory.get()).ok());
+  }
   void leave() { launcher_.reset(); }
   void begin() { REQUIRE(send_order(launcher_.get(), {.kind = OrderKind::begin}).ok()); }
 
@@ -164,11 +168,13 @@ class Run {
 
   void run_until(const std::function<bool()>& enough) {
     int turns = 10000;
+    bool had = enough();  // asked no more once it is: asking may take what it asks for
     Timer timer(*loop, [&] {
-      if (enough() || --turns == 0) loop->stop();
+      had = had || enough();
+      if (had || --turns == 0) loop->stop();
     });
     timer.start(0, 1);
-    while (!enough() && turns > 0) loop->run();
+    while (!had && turns > 0) loop->run();
   }
 
   // Events of a type, as JSON.

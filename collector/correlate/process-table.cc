@@ -110,8 +110,7 @@ Process& ProcessTable::on_mapped(const MappedView& mapped) {
     return file.key.device == key.device && file.key.inode == key.inode;
   });
   if (!known && process.mapped.size() < limits::kMostMappedFiles) {
-    process.mapped.push_back(
-        {.key = key, .name = std::string(mapped.name.substr(0, ::strnlen(mapped.name.data(), mapped.name.size())))});
+    process.mapped.push_back({.key = key, .name = std::string(mapped.name.substr(0, mapped.name.find('\0')))});
   }
   return process;
 }

@@ -78,12 +78,12 @@ def libssl_that_its_scanner_dies_of(bench):
 @case
 def file_that_becomes_a_libssl(bench):
     """The same inode with other content: it is looked at again."""
-    folder = copy_libraries(bench)
+    folder = copy_libssl(bench)
     name = os.path.join(folder, "libssl.so.3")
     shutil.copy(name, name + ".whole")
     shutil.copyfile(os.path.join(LIBRARIES, "libm.so.6"), name)
     count = 5
-    use = " ".join([client(bench), *arguments(bench, "blocking", count, 1000)])
+    use = " ".join([openssl_client(bench), *arguments(bench, "blocking", count, 1000)])
     recording = bench.record(["/bin/sh", "-c", f"LD_PRELOAD={name} /bin/true && cat {name}.whole > {name} && "
                               f"LD_LIBRARY_PATH={folder} {use}"])
     check(recording.status == 0, f"status {recording.status}: {recording.text()}")

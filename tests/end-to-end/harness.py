@@ -4,6 +4,7 @@ A case is a function marked with @case that takes a Bench. It fails by an except
 to assert. Skip("reason") skips it, with the reason printed.
 """
 
+import collections
 import ctypes
 import itertools
 import json
@@ -350,6 +351,15 @@ class Bench:
         os.chmod(name, 0o644)
         return name
 
+    def story(self):
+        """What the last recording said, for one who has to find out why it failed."""
+        if not self.recordings or self.recordings[-1].process.poll() is None:
+            return ""
+        recording = self.recordings[-1]
+        types = collections.Counter(event["event_type"] for event in recording.events()) \
+            if os.path.exists(recording.file) else {}
+        return f"\n    events: {dict(types)}\n    " + "\n    ".join(recording.text().splitlines()[-20:])
+
     def kill_helpers(self):
         """After a failure, the case's own programs (clients that wait, say) end, so that only the sensor's count."""
         for pid, (ppid, comm, _) in processes().items():
@@ -412,7 +422,7 @@ def run_cases(build, wanted):
                     try:
                         step()
                     except Failure as reason:
-                        problems.append(str(reason))
+                        problems.append(f"{reason}{bench.story()}")
                         bench.kill_helpers()
                     except (Skip, KeyboardInterrupt):
                         bench.clean()
