@@ -125,6 +125,7 @@ struct transfer {
 	__u64 session;
 	__u64 buffer;
 	__u64 stream_offset;
+	__u64 other_offset;
 	__u64 entry_ns;
 	__u64 return_ns;
 	__u32 call_length;

@@ -86,6 +86,7 @@ struct oisp_tls_data {
 	struct oisp_record_header header;
 	__u64 session; /* address of the SSL object (or its like): a name, never followed */
 	__u64 stream_offset;
+	__u64 other_offset; /* of the other direction at the call's return: says whether a request was lost */
 	__u32 call_length; /* bytes that the whole call moved */
 	__u32 call_offset; /* where in the call this payload begins */
 	__u32 payload_length;
@@ -286,7 +287,7 @@ struct oisp_counters {
 #endif
 
 OISP_STATIC_ASSERT(sizeof(struct oisp_record_header) == 80, "header layout");
-OISP_STATIC_ASSERT(sizeof(struct oisp_tls_data) == 80 + 40, "tls data layout");
+OISP_STATIC_ASSERT(sizeof(struct oisp_tls_data) == 80 + 48, "tls data layout");
 OISP_STATIC_ASSERT(sizeof(struct oisp_tls_session) == 80 + 288, "tls session layout");
 OISP_STATIC_ASSERT(sizeof(struct oisp_tls_socket) == 80 + 16, "tls socket layout");
 OISP_STATIC_ASSERT(sizeof(struct oisp_process_fork) == 80 + 16, "fork layout");

@@ -33,6 +33,7 @@ static __always_inline int emit_chunk(struct transfer *transfer, __u32 length, c
 	data->header.flags = flags;
 	data->session = transfer->session;
 	data->stream_offset = transfer->stream_offset;
+	data->other_offset = transfer->other_offset;
 	data->call_length = transfer->call_length;
 	data->call_offset = transfer->offset;
 	data->payload_length = length;
@@ -99,10 +100,13 @@ static __always_inline void emit_data(const struct call *call, const struct oisp
 	transfer->session = call->session;
 	transfer->buffer = call->buffer;
 	/* Atomic, each in its own place: the two directions may be two threads. */
-	if (direction == OISP_DIRECTION_WRITE)
+	if (direction == OISP_DIRECTION_WRITE) {
 		transfer->stream_offset = __sync_fetch_and_add(&session->moved[OISP_DIRECTION_WRITE], moved);
-	else
+		transfer->other_offset = session->moved[OISP_DIRECTION_READ];
+	} else {
 		transfer->stream_offset = __sync_fetch_and_add(&session->moved[OISP_DIRECTION_READ], moved);
+		transfer->other_offset = session->moved[OISP_DIRECTION_WRITE];
+	}
 	transfer->entry_ns = call->entry_ns;
 	transfer->return_ns = return_ns;
 	transfer->call_length = moved;

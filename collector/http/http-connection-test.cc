@@ -364,6 +364,22 @@ TEST_CASE("lost requests: the answers say so") {
         "http1\n#1 < 200\n#1 + ok\n#1 . client !lost - |  whole 2/2 [ok]\n");
 }
 
+TEST_CASE("an answer to a request that was lost is not given to an older one") {
+  test::Transcript told;
+  HttpConnection connection(told, {});
+  connection.on_bytes(Direction::write, kGet, {.entry_ns = 1, .return_ns = 1});
+  connection.on_gap(Direction::read, 100, Missing::lost);
+  connection.on_bytes(Direction::read, response("", "two"), {.entry_ns = 2, .return_ns = 2, .other_is_behind = true});
+  connection.on_end(EndCause::closed);
+  CHECK(told.text() ==
+        "http1\n"
+        "#1 > GET /a 1.1 whole 0/0 []\n"
+        "#1 . client whole 0/0 [] |  part 0/-1 [] !lost\n"
+        "#2 < 200\n"
+        "#2 + two\n"
+        "#2 . client !lost - |  whole 3/3 [two]\n");
+}
+
 TEST_CASE("what stops being HTTP in the middle is malformed, and the next message is found") {
   check({sends(kGet), reads("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnot hex\r\n"), sends(kGet),
          reads(response("", "n"))},

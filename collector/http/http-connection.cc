@@ -139,7 +139,7 @@ void HttpConnection::State::on_bytes(Direction direction, std::string_view bytes
     start_over();
   }
   Side& from = side(direction);
-  const bool call_begins = !from.called || from.last_call != times;
+  const bool call_begins = !from.called || !from.last_call.is_same_call(times);
   from.called = true;
   from.last_call = times;
   const std::uint64_t now_ns = moment(direction, times);
@@ -304,7 +304,12 @@ OpenExchange& HttpConnection::State::answered_exchange() {
     // Answered before its request was whole, and the client has gone on to other things.
     finish_front();
   }
-  if (resynced_ && !pipelines_) {
+  if (resynced_ && side(MessageKind::response).last_call.other_is_behind) {
+    // A request was lost as well: it may be the one that is answered.
+    while (!open_.empty()) {
+      finish_front();
+    }
+  } else if (resynced_ && !pipelines_) {
     // Answers were lost. A client that sends one request at a time is answered the latest one.
     while (open_.size() > 1) {
       finish_front();
@@ -318,6 +323,8 @@ OpenExchange& HttpConnection::State::answered_exchange() {
   open.miss_request(0);
   if (const auto& gap = side(MessageKind::request).gap; gap.has_value()) {
     open.request_missing().add(*gap);
+  } else if (side(MessageKind::response).last_call.other_is_behind) {
+    open.request_missing().add(Missing::lost);
   }
   return open;
 }

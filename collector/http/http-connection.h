@@ -21,7 +21,11 @@ enum class Direction : std::uint8_t { read, write };
 struct CallTimes {
   std::uint64_t entry_ns = 0;
   std::uint64_t return_ns = 0;
-  friend bool operator==(const CallTimes&, const CallTimes&) = default;
+  // More had been moved in the other direction by then than was seen of it.
+  bool other_is_behind = false;
+  [[nodiscard]] bool is_same_call(const CallTimes& other) const {
+    return entry_ns == other.entry_ns && return_ns == other.return_ns;
+  }
 };
 
 enum class EndCause : std::uint8_t {

@@ -42,8 +42,11 @@ bool Stream::on_data(const TlsDataView& view) {
   facts.tid = data.header.tid;
   facts.plaintext_bytes += view.payload.size();
   if (!view.payload.empty()) {
-    http_.on_bytes(direction, {reinterpret_cast<const char*>(view.payload.data()), view.payload.size()},
-                   {.entry_ns = data.header.entry_ns, .return_ns = data.header.return_ns});
+    http_.on_bytes(
+        direction, {reinterpret_cast<const char*>(view.payload.data()), view.payload.size()},
+        {.entry_ns = data.header.entry_ns,
+         .return_ns = data.header.return_ns,
+         .other_is_behind = data.other_offset > next_offset_[writes ? OISP_DIRECTION_READ : OISP_DIRECTION_WRITE]});
   }
   next = begin + view.payload.size();
   // The rest of a call that was cut is known to be missing at its last chunk. Of a chunk that could not
@@ -77,7 +80,7 @@ StreamVerdict Stream::verdict() const {
 }
 
 OpenAiExchange& Stream::open_ai(std::uint32_t number, std::unique_ptr<AiExchange> ai) {
-  ai_.push_back({.number = number, .ai = std::move(ai), .request_id = {}, .request_event = {}});
+  ai_.push_back({.number = number, .ai = std::move(ai), .request_id = {}, .request_event = {}, .slot = {}});
   return ai_.back();
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -33,6 +34,7 @@ struct OpenAiExchange {
   std::unique_ptr<AiExchange> ai;
   std::string request_id;
   std::string request_event;
+  std::optional<std::size_t> slot;  // among the open requests
 };
 
 // What is known of a stream besides its bytes.
