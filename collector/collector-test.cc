@@ -1,4 +1,5 @@
 // A whole run of the collector, with its launcher, helper and exporter played here: records in, events out.
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -368,6 +369,69 @@ TEST_CASE("a collector that was started again says so, and takes streams that go
   CHECK(has(run.of("sensor.loss").back(), R"("unexplained":0)"));
   CHECK(run.of("ai.request").size() == 1);
   CHECK(run.of("ai.response").size() == 1);
+}
+
+TEST_CASE("a request that was open when a collector died is answered by the next one") {
+  const OwnedFd memory(::memfd_create("memory", MFD_CLOEXEC));
+  std::string request;
+  std::string answered;
+  std::uint64_t kept = 0;
+  {
+    Run run;
+    run.give_memory(memory);
+    run.connect_exporter();
+    run.connect_helper();
+    run.begin();
+    run.records.exec({}, kSecond, "/usr/bin/claude", "claude");
+    for (const std::uint64_t session : {1, 2}) {
+      open_stream(run.records, {}, 102 * kSecond, session, 900 + session);
+      run.records.data({}, 103 * kSecond, session, OISP_DIRECTION_WRITE, 0, request_text());
+    }
+    run.records.data({}, 104 * kSecond, 1, OISP_DIRECTION_READ, 0, response_text());
+    run.send_records();
+    run.run_until([&] { return run.of("agent.tool_call").size() == 1 && run.of("ai.request").size() == 2; });
+    answered = run.only("ai.response");
+    kept = run.events.back().sequence;
+    for (const std::string& one : run.of("ai.request")) {
+      const std::string id = one.substr(one.find("\"request_id\":"), 41);
+      if (!has(answered, id)) request = id;
+    }
+  }
+  Run run({std::pair<std::string, std::string>("restarted", "1")});
+  run.give_memory(memory);
+  run.connect_exporter(kept);
+  run.connect_helper(true);
+  run.begin();
+  run.finish();
+  const std::string response = run.only("ai.response");
+  INFO(response);
+  CHECK(has(response, request));
+  CHECK(has(response, R"("incomplete":["collector_restarted"])"));
+  CHECK(has(response, R"("exe":"/usr/bin/claude")"));
+  CHECK(has(response, R"("provider":{"name":"anthropic")"));
+  CHECK(has(response, R"("relationship":"caused_by")"));
+
+  Run third({std::pair<std::string, std::string>("restarted", "2")});
+  third.give_memory(memory);
+  third.connect_exporter(run.events.back().sequence);
+  third.connect_helper(true);
+  third.begin();
+  third.finish();
+  CHECK(third.of("ai.response").empty());
+}
+
+TEST_CASE("memory that makes no sense harms nothing") {
+  const OwnedFd memory(::memfd_create("memory", MFD_CLOEXEC));
+  const std::string garbage(1 << 20, '\xff');
+  REQUIRE(::write(memory.get(), garbage.data(), garbage.size()) == static_cast<ssize_t>(garbage.size()));
+  Run run({std::pair<std::string, std::string>("restarted", "1")});
+  run.give_memory(memory);
+  run.connect_exporter(7);
+  run.connect_helper(true);
+  run.begin();
+  run.finish();
+  CHECK(run.of("ai.response").empty());
+  CHECK(has(run.of("sensor.loss").front(), R"("cause":"made, and not delivered")"));
 }
 
 TEST_CASE("garbage in a record or on the channel harms nothing else") {

@@ -58,6 +58,10 @@ inline constexpr std::size_t kWindowBytes = 4 * 1024 * 1024;
 // acknowledge all. A new helper or exporter needs up to two seconds.
 inline constexpr std::uint64_t kDrainPatienceMs = 10'000;
 inline constexpr std::uint64_t kDeliveryPatienceMs = 30'000;
+// Requests that wait for their answer and are remembered should this process die: as many as all their
+// clients together hardly have open.
+inline constexpr std::size_t kMostOpenRequests = 4096;
+
 // What an exporter may say in one frame: an acknowledgement, or a reason.
 inline constexpr std::size_t kMostExporterFrame = 16 * 1024;
 

@@ -27,6 +27,8 @@ constexpr const char* kAllowed[] = {
     "fcntl",
     "eventfd2",
     "timerfd_settime",
+    // memory for later collectors
+    "ftruncate",
     // orders, records, events
     "recvmsg",
     "recvfrom",

@@ -73,9 +73,10 @@ StreamKey key_of(const oisp_record_header& header, std::uint64_t session) {
 
 }  // namespace
 
-Pipeline::Pipeline(const Settings& settings, EventFactory& factory)
+Pipeline::Pipeline(const Settings& settings, EventFactory& factory, OpenRequests& open_requests)
     : settings_(settings),
       factory_(factory),
+      open_requests_(open_requests),
       sequences_(settings.restarted == 0),
       streams_(*this, http_limits_of(settings), kStreamBounds, settings.restarted,
                [this](Stream& stream, EndCause, bool evicted) { on_stream_ended(stream, evicted); }) {}
@@ -100,6 +101,7 @@ void Pipeline::on_hello(const HelperHello& hello, std::uint64_t now_boot_ns) {
   const Origin origin{.process = nullptr, .tid = 0, .boot_ns = now_boot_ns, .point = CapturePoint::sensor};
   if (settings_.restarted > 0) {
     losses_.add("event", "collector", "collector_restarted", 1);
+    answer_left_open(now_boot_ns);
     emit_loss(false, now_boot_ns);
     return;
   }
@@ -112,6 +114,22 @@ void Pipeline::on_hello(const HelperHello& hello, std::uint64_t now_boot_ns) {
     start.setUprobes(hello.uprobes);
     start.setContent(settings_.content);
   });
+}
+
+// An earlier collector died with requests open: nobody else makes their responses.
+void Pipeline::answer_left_open(std::uint64_t now_boot_ns) {
+  const std::uint64_t kept = factory_.next_sequence() - 1;  // the latest event that a sink has
+  std::uint64_t missing = 0;                                // made, and lost with it
+  for (const OpenRequests::Left& left : open_requests_.take_left()) {
+    if (left.request == 0 || left.request > kept) {
+      ++missing;
+    } else if (left.response == 0 || left.response > kept) {
+      emit_unanswered(factory_, left.about, now_boot_ns);
+    } else if (left.last > kept) {
+      ++missing;  // of its tool calls
+    }
+  }
+  losses_.add("event", "collector", "made, and not delivered", missing);
 }
 
 // What a helper sends again after its predecessor's death has been had, and is skipped.
@@ -358,13 +376,20 @@ void Pipeline::on_request(Stream& stream, const Exchange& exchange) {
   if (stream.facts.cookie == 0) find_connection(stream, exchange.request.host());
   auto ai = recognise_ai(exchange);
   if (!ai) return;
-  emit_request(factory_, context_of(stream), exchange, stream.open_ai(exchange.number, std::move(ai)));
+  OpenAiExchange& open = stream.open_ai(exchange.number, std::move(ai));
+  const std::uint64_t sequence = factory_.next_sequence();
+  emit_request(factory_, context_of(stream), exchange, open);
+  open_requests_.acknowledged(factory_.delivered());
+  open.slot = open_requests_.add(describe_open(context_of(stream), exchange, open), sequence);
 }
 
 void Pipeline::on_exchange_finished(Stream& stream, const Exchange& exchange) {
   const OpenAiExchange* open = stream.find_ai(exchange.number);
   coverage_.add_exchange(open != nullptr);
-  if (open != nullptr) emit_response(factory_, context_of(stream), exchange, *open);
+  if (open == nullptr) return;
+  const std::uint64_t sequence = factory_.next_sequence();
+  emit_response(factory_, context_of(stream), exchange, *open);
+  if (open->slot) open_requests_.answered(*open->slot, sequence, factory_.next_sequence() - 1);
 }
 
 ExchangeContext Pipeline::context_of(const Stream& stream) {

@@ -14,6 +14,7 @@
 #include "collector/events/ai-events.h"
 #include "collector/events/event-factory.h"
 #include "collector/events/loss-ledger.h"
+#include "collector/events/open-requests.h"
 #include "collector/intake/probe-message.h"
 #include "collector/intake/record.h"
 #include "collector/intake/sequence-ledger.h"
@@ -30,7 +31,7 @@ struct RunEnd {
 
 class Pipeline : private Stream::Observer {
  public:
-  Pipeline(const Settings& settings, EventFactory& factory);
+  Pipeline(const Settings& settings, EventFactory& factory, OpenRequests& open_requests);
 
   // The helper's messages.
   void on_hello(const HelperHello& hello, std::uint64_t now_boot_ns);
@@ -73,6 +74,7 @@ class Pipeline : private Stream::Observer {
   [[nodiscard]] Connection* connection_of(const StreamFacts& stream);
   [[nodiscard]] ExchangeContext context_of(const Stream& stream);
   void find_stream(const Connection& connection);
+  void answer_left_open(std::uint64_t now_boot_ns);
   void judge(Connection& connection);
   void judge_unless_used(Connection& connection);
   void judge_process(ProcessKey process);
@@ -83,6 +85,7 @@ class Pipeline : private Stream::Observer {
 
   const Settings& settings_;
   EventFactory& factory_;
+  OpenRequests& open_requests_;
   ProcessTable processes_;
   ConnectionTable connections_;
   Coverage coverage_;

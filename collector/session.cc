@@ -68,6 +68,11 @@ void Session::take(ReceivedOrder received) {
     case OrderKind::sink:
       return fanout_.add_connection(order.name_view(), static_cast<SinkKind>(order.detail),
                                     (order.value & kSinkAfterFile) != 0, std::move(received.fd));
+    case OrderKind::adopt:
+      if (const auto opened = open_requests_.open(std::move(received.fd)); !opened) {
+        log_error("what is open will not be known to another collector: %s", opened.error().text().c_str());
+      }
+      return;
     case OrderKind::helper:
       return add_helper(std::move(received.fd));
     case OrderKind::begin:
@@ -85,7 +90,7 @@ void Session::take(ReceivedOrder received) {
 
 void Session::begin() {
   if (pipeline_) return;
-  pipeline_.emplace(settings_, factory_);
+  pipeline_.emplace(settings_, factory_, open_requests_);
   fanout_.expect_no_more_sinks();
 }
 

@@ -12,6 +12,7 @@
 #include "base/event-loop/poll-fd.h"
 #include "base/event-loop/timer.h"
 #include "collector/events/event-factory.h"
+#include "collector/events/open-requests.h"
 #include "collector/fanout/fanout.h"
 #include "collector/intake/helper-connection.h"
 #include "collector/pipeline.h"
@@ -55,12 +56,14 @@ class Session : private HelperConnection::Receiver, private Fanout::Listener, pr
   void on_all_delivered() override;
 
   [[nodiscard]] std::uint64_t next_sequence() const override { return fanout_.next_sequence(); }
+  [[nodiscard]] std::uint64_t delivered() const override { return fanout_.delivered(); }
   void push(Chunk event) override { fanout_.push(std::move(event)); }
 
   Loop& loop_;
   Settings settings_;
   EventFactory factory_;
   Fanout fanout_;
+  OpenRequests open_requests_;
   std::optional<Pipeline> pipeline_;  // from `begin` on
   std::unique_ptr<PollFd> orders_;
   std::unique_ptr<HelperConnection> helper_;

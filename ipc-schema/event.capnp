@@ -123,7 +123,7 @@ struct SensorExtension $doc("What this sensor adds to the OISP envelope.") {
   exchange @7 :UInt32 $doc("Number of the request on its stream, from 1.");
   http @8 :HttpExchange;
   connection @9 :Connection;
-  incomplete @10 :List(Text) $doc("What is missing, and why: joined_late, stream_ended, cut, lost, body_too_large.");
+  incomplete @10 :List(Text) $doc("What is missing, and why: joined_late, stream_ended, cut, lost, body_too_large, collector_restarted.");
   secrets @11 :List(SecretCount) $doc("Kinds of secrets that were replaced by markers in this event.");
 }
 

@@ -34,7 +34,7 @@ enum class OrderKind : std::uint32_t {
   collector = 33,  // to helper, exporter: fd of a new connection with the collector
   opener = 34,     // to helper: fd of a new connection with the file-opener
   scanner = 35,    // to helper: fd of a connection to a fresh elf-scanner
-  adopt = 36,      // to helper: name, fd of what an earlier helper stored
+  adopt = 36,      // to helper: name, fd of what an earlier helper stored; to collector: fd of memory for later ones
   sink = 37,       // to collector: fd of a new connection with an exporter; name: sink; detail: SinkKind
   drain = 38,      // to helper: send all that is in the ring, then say `drained` to the collector
   // helper -> launcher, on the store channel (descriptors: helper -> launcher)

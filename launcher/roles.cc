@@ -122,6 +122,7 @@ void Session::tell_settings(Role& role) {
     say(role.orders, restarted);
   }
   if (role.is_exporter()) say(role.orders, outputs_[role.output].order, outputs_[role.output].fd.get());
+  if (role.is(RoleKind::collector)) say(role.orders, {.kind = OrderKind::adopt}, memory_.get());
 }
 
 void Session::connect(const RoleLink& link, Role& a, Role& b) {

@@ -2,6 +2,8 @@
 // A loop over descriptors; every order is looked up in a table of who may say what when.
 #pragma once
 
+#include <sys/mman.h>
+
 #include <array>
 #include <cstdint>
 #include <map>
@@ -150,6 +152,7 @@ class Session {
   std::vector<Scanner> scanners_;
   std::vector<Order> wanted_scanners_;
   std::map<std::string, OwnedFd, std::less<>> kept_;
+  OwnedFd memory_{::memfd_create("oisp-collector", MFD_CLOEXEC)};  // of one collector for the next
   std::vector<OwnedFd> dropped_;  // links: to be closed one at a time, since each takes the kernel some 50 ms
   std::set<std::uint32_t> held_;  // stopped processes that the command line was told of
   std::int64_t held_due_ms_ = kNever;

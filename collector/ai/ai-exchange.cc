@@ -120,6 +120,8 @@ class DecodedExchange final : public AiExchange, private SseListener {
 
   [[nodiscard]] Dialect dialect() const override { return row_.dialect; }
   [[nodiscard]] AiDetection detection() const override { return detection_; }
+  [[nodiscard]] std::string_view provider() const override { return provider_; }
+  [[nodiscard]] std::string_view endpoint() const override { return endpoint_; }
   [[nodiscard]] const ai::Request& request() const override { return request_; }
   [[nodiscard]] const ai::Response& response() const override { return response_; }
   [[nodiscard]] MissingSet request_missing() const override { return request_missing_; }

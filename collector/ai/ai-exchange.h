@@ -33,6 +33,9 @@ class AiExchange {
 
   [[nodiscard]] virtual Dialect dialect() const = 0;
   [[nodiscard]] virtual AiDetection detection() const = 0;
+  // The provider's name ("unknown" where the host is nobody's), and what was asked there.
+  [[nodiscard]] virtual std::string_view provider() const = 0;
+  [[nodiscard]] virtual std::string_view endpoint() const = 0;
   [[nodiscard]] virtual const ai::Request& request() const = 0;
   // Valid after on_finished.
   [[nodiscard]] virtual const ai::Response& response() const = 0;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/text-array.h"
 #include "base/utf8.h"
 
 namespace oisp {
@@ -175,6 +176,62 @@ void emit_response(EventFactory& factory, const ExchangeContext& context, const 
     response.setRequestId(open.request_id);
   });
   for (const ai::ToolCall& call : ai.tool_calls()) emit_tool_call(factory, context, exchange, open, call, id);
+}
+
+OpenRequest describe_open(const ExchangeContext& context, const Exchange& exchange, const OpenAiExchange& open) {
+  OpenRequest about{};
+  if (context.process != nullptr) {
+    const Process& process = *context.process;
+    about.tgid = process.key.tgid;
+    about.start_ns = process.key.start_ns;
+    about.exec_count = process.exec_count;
+    about.ppid = static_cast<std::uint32_t>(std::max<std::int64_t>(process.ppid, 0));
+    about.uid = process.uid;
+    about.gid = static_cast<std::uint32_t>(std::max<std::int64_t>(process.gid, 0));
+    about.cgroup_id = process.cgroup_id;
+    about.mount_ns = process.mount_ns;
+    fill_text(about.path, process.path);
+    fill_text(about.name, process.name);
+  }
+  about.exchange = exchange.number;
+  about.is_server = exchange.role == HttpRole::server ? 1 : 0;
+  fill_text(about.stream, context.stream.name);
+  fill_text(about.request_id, open.request_id);
+  fill_text(about.request_event, open.request_event);
+  fill_text(about.provider, open.ai->provider());
+  fill_text(about.endpoint, open.ai->endpoint());
+  return about;
+}
+
+void emit_unanswered(EventFactory& factory, const OpenRequest& about, std::uint64_t now_ns) {
+  const auto text = [](const auto& array) { return std::string(view_text(array)); };
+  Process process;
+  process.key = {.tgid = about.tgid, .start_ns = about.start_ns};
+  process.exec_count = about.exec_count;
+  process.ppid = about.ppid;
+  process.uid = about.uid;
+  process.gid = about.gid;
+  process.cgroup_id = about.cgroup_id;
+  process.mount_ns = about.mount_ns;
+  process.path = text(about.path);
+  process.name = text(about.name);
+  const Origin origin{.process = &process,
+                      .tid = 0,
+                      .boot_ns = now_ns,
+                      .point = about.is_server != 0 ? CapturePoint::ssl_write : CapturePoint::ssl_read};
+  (void)factory.emit(origin, [&](schema::Event::Builder event) {
+    auto ext = event.getExt().getOispSensor();
+    ext.setStream(text(about.stream));
+    ext.setExchange(about.exchange);
+    ext.initIncomplete(1).set(0, "collector_restarted");
+    event.getConfidence().setCompleteness("metadata_only");
+    relate(event, text(about.request_event));
+    auto response = event.getData().initAiResponse();
+    response.setRequestId(text(about.request_id));
+    auto provider = response.initProvider();
+    provider.setName(text(about.provider));
+    set_text(view_text(about.endpoint), [&](const std::string& endpoint) { provider.setEndpoint(endpoint); });
+  });
 }
 
 }  // namespace oisp

@@ -5,6 +5,7 @@
 
 #include "collector/correlate/connection-table.h"
 #include "collector/events/event-factory.h"
+#include "collector/events/open-requests.h"
 #include "collector/streams/stream.h"
 
 namespace oisp {
@@ -24,5 +25,10 @@ void emit_request(EventFactory& factory, const ExchangeContext& context, const E
 // ai.response, and an agent.tool_call for each call in it.
 void emit_response(EventFactory& factory, const ExchangeContext& context, const Exchange& exchange,
                    const OpenAiExchange& open);
+
+// What a later collector has to know to make the response to this request.
+OpenRequest describe_open(const ExchangeContext& context, const Exchange& exchange, const OpenAiExchange& open);
+// The ai.response to a request whose answer went with an earlier collector.
+void emit_unanswered(EventFactory& factory, const OpenRequest& about, std::uint64_t now_ns);
 
 }  // namespace oisp

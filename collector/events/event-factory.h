@@ -23,6 +23,8 @@ class EventOutlet {
  public:
   virtual ~EventOutlet() = default;
   [[nodiscard]] virtual std::uint64_t next_sequence() const = 0;
+  // No sink waits for the events up to this one any more.
+  [[nodiscard]] virtual std::uint64_t delivered() const = 0;
   virtual void push(Chunk event) = 0;
 };
 
@@ -57,6 +59,8 @@ class EventFactory {
     return id;
   }
 
+  [[nodiscard]] std::uint64_t next_sequence() const { return outlet_.next_sequence(); }
+  [[nodiscard]] std::uint64_t delivered() const { return outlet_.delivered(); }
   // Events that were too large for a frame, even without their body.
   [[nodiscard]] std::uint64_t too_large() const { return too_large_; }
 

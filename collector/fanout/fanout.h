@@ -35,6 +35,8 @@ class Fanout : private Sink::Owner {
 
   // The number that the next event has to carry.
   [[nodiscard]] std::uint64_t next_sequence() const { return queue_.next(); }
+  // No sink waits for the events up to this one any more.
+  [[nodiscard]] std::uint64_t delivered() const { return queue_.first() - 1; }
   void push(Chunk event);
   // Sends what can be sent; call when some events have been pushed.
   void pump();

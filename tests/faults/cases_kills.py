@@ -129,10 +129,16 @@ def compare_with_gaps(recording, entries, deaths, streams):
     check(restarts(recording) == len(deaths), f"{restarts(recording)} collectors told of {len(deaths)} deaths")
     check(events[-1]["event_type"] == "sensor.stop", f"the last event is {events[-1]['event_type']}")
 
+    asked = [event["data"]["request_id"] for event in recording.events("ai.request")]
+    answered = [event["data"]["request_id"] for event in recording.events("ai.response")]
+    check(sorted(asked) == sorted(answered), f"requests {set(asked) - set(answered)} have no response, "
+          f"responses {set(answered) - set(asked)} no request")
     expected = [entry for entry in entries if entry["path"] in DIALECTS]
     damaged = find_damaged(recording, expected)
+    ring_was_full = any(row["cause"] == "ring full" for loss in losses for row in loss.get("causes", []))
     for entry in damaged:
-        check(is_of_a_gap(entry, expected, damaged, deaths, streams),
+        check(is_of_a_gap(entry, expected, damaged, deaths, streams) or
+              ring_was_full and is_of_a_full_ring(entry, expected, deaths, streams),
               f"exchange {entry['order']} ({entry['how']}, answered as number {entry['logged']}) is damaged, "
               f"but was not open at any of {deaths}")
     return len(damaged)
@@ -174,5 +180,17 @@ def is_of_a_gap(entry, expected, damaged, deaths, streams):
         later = [one for one in expected
                  if one["port"] == entry["port"] and one["order"] > entry["order"] and one["logged"] < before]
         if all(one in damaged for one in later):
+            return True
+    return False
+
+
+def is_of_a_full_ring(entry, expected, deaths, streams):
+    """Whether it was on its way or was dropped where none read the ring: behind it there came no more, until a new
+    collector was there, than the ring and the channel hold."""
+    for before, after in deaths:
+        last_asked = max((one["order"] for one in expected if one["logged"] < after), default=0) + streams
+        later = [one for one in expected if entry["logged"] < one["logged"] < before]
+        held = sum(one["request_bytes"] + one["response_bytes"] for one in later)
+        if entry["order"] <= last_asked and held <= 12 << 20:
             return True
     return False
