@@ -383,7 +383,7 @@ TEST_CASE("a request that was open when a collector died is answered by the next
     run.connect_helper();
     run.begin();
     run.records.exec({}, kSecond, "/usr/bin/claude", "claude");
-    for (const std::uint64_t session : {1, 2}) {
+    for (const std::uint64_t session : {1UL, 2UL}) {
       open_stream(run.records, {}, 102 * kSecond, session, 900 + session);
       run.records.data({}, 103 * kSecond, session, OISP_DIRECTION_WRITE, 0, request_text());
     }
