@@ -37,8 +37,9 @@ void Session::let_go(std::uint32_t tgid) {
   const OwnedFd process = open_pidfd(static_cast<pid_t>(tgid));
   const bool listed = call_map(BPF_MAP_DELETE_ELEM, kept_map("map:held"), &tgid);
   if (listed && process) (void)signal_pidfd(process.get(), SIGCONT);
-  // The command line continues whom it was told of, should this process be killed.
-  if (held_.erase(tgid) != 0) say(command_line_, {.kind = OrderKind::release, .value = tgid});
+  // The command line continues whom it was told of, should this process be killed. Where it does not keep
+  // up it is told less: the session does not hang on that.
+  if (held_.erase(tgid) != 0) (void)send_order(command_line_.get(), {.kind = OrderKind::release, .value = tgid});
 }
 
 void Session::answer_held(Role* /*role*/, ReceivedOrder& /*received*/) { held_due_ms_ = 0; }
@@ -65,7 +66,7 @@ void Session::look_at_held(std::int64_t patience_ms) {
     if (now_ns - static_cast<std::int64_t>(since_ns) >= patience_ms * 1'000'000) {
       let_go(one);
     } else if (held_.insert(one).second) {
-      say(command_line_, {.kind = OrderKind::held, .value = one});
+      (void)send_order(command_line_.get(), {.kind = OrderKind::held, .value = one});
     }
   }
 }
