@@ -99,7 +99,7 @@ void emit_handshake(EventFactory& factory, const Process& process, const StreamF
     if (!name.empty()) handshake.setSni(name);
     handshake.setSuccess(tri_of(result.success));
     handshake.setDurationMs(milliseconds(result.end_ns - stream.handshake_begin_ns));
-    if (!result.library.empty()) handshake.setLibrary(result.library);
+    if (!result.tls_library.empty()) handshake.setLibrary(result.tls_library);
     handshake.setRole(stream.is_server ? "server" : "client");
   });
 }

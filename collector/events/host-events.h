@@ -22,7 +22,7 @@ void emit_connect(EventFactory& factory, const Process& process, const Connectio
 struct HandshakeResult {
   bool success = false;
   std::uint64_t end_ns = 0;
-  std::string library;
+  std::string tls_library;
 };
 void emit_handshake(EventFactory& factory, const Process& process, const StreamFacts& stream,
                     const Connection* connection, const HandshakeResult& result);

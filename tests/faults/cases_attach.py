@@ -33,7 +33,7 @@ class Client:
 
     def __init__(self, bench, name, command, until, library=None):
         self.name = name
-        self.library = library
+        self.own_libssl = library
         environment = bench.environment(UNTIL=until, PAUSE="0.05", PAUSE_MS="50")
         if library:
             environment["LD_LIBRARY_PATH"] = os.path.dirname(library)
@@ -51,7 +51,7 @@ class Client:
             return [line for line in file if not line.endswith(("[heap]\n", "[uprobes]\n"))]
 
     def probes(self):
-        return breakpoints(self.pid, self.library) if self.library else 0
+        return breakpoints(self.pid, self.own_libssl) if self.own_libssl else 0
 
 
 def start_clients(bench, until):
@@ -179,7 +179,7 @@ class Cycles:
 def attach_cycles(bench):
     until = os.path.join(bench.folder, "until")
     clients = start_clients(bench, until)
-    wait_for(lambda: all("libssl" in "".join(client.mappings()) for client in clients if client.library), "the clients")
+    wait_for(lambda: all("libssl" in "".join(client.mappings()) for client in clients if client.own_libssl), "the clients")
     time.sleep(1)  # until they are in their stride
     before = {client.name: client.mappings() for client in clients}
     cycles = Cycles(bench, clients)
