@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "ipc-schema/order.h"
-#include "launcher/test-role.h"
+#include "tests/launcher/test-role.h"
 
 using namespace oisp;
 

@@ -17,7 +17,7 @@
 #include "ipc-schema/order.h"
 #include "launcher/limits.h"
 #include "launcher/role-table.h"
-#include "launcher/test-role.h"
+#include "tests/launcher/test-role.h"
 #include "tests/catch.h"
 
 using namespace oisp;
@@ -42,7 +42,7 @@ class Installed {
     const auto built = std::filesystem::read_symlink("/proc/self/exe").parent_path();
     std::filesystem::copy_file(built / "oisp-launcher", folder_ / "oisp-launcher");
     for (const RoleEntry& entry : role_table()) {
-      std::filesystem::copy_file(built / "launcher/launcher-test-role", folder_ / entry.program);
+      std::filesystem::copy_file(built / "tests/launcher/launcher-test-role", folder_ / entry.program);
     }
   }
   ~Installed() { std::filesystem::remove_all(folder_); }
