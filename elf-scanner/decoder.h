@@ -22,6 +22,8 @@ class Decoder {
 
   // The instruction at the start of `code`, valid until the next call; null where it is unknown or cut.
   const cs_insn* decode(std::span<const std::uint8_t> code, std::uint64_t address);
+  // For capstone's own functions on a decoded instruction.
+  [[nodiscard]] csh handle() const { return handle_; }
 
  private:
   Decoder() = default;

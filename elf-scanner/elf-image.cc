@@ -31,6 +31,7 @@ std::optional<ElfImage> ElfImage::open(std::span<const std::uint8_t> file) {
   } else {
     return std::nullopt;
   }
+  image.is_fixed_ = header->e_type == ET_EXEC;
   image.read_segments(*header);
   if (image.segment_count_ == 0) return std::nullopt;
   image.read_sections(*header);
@@ -71,6 +72,16 @@ std::optional<std::uint64_t> ElfImage::data_offset(std::uint64_t address) const 
   for (const Segment& segment : std::span(segments_).first(segment_count_)) {
     if (address >= segment.address && address - segment.address < segment.size) {
       return segment.offset + (address - segment.address);
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<std::uint64_t> ElfImage::address_of(const std::uint8_t* byte) const {
+  const auto offset = static_cast<std::uint64_t>(byte - file_.data());
+  for (const Segment& segment : std::span(segments_).first(segment_count_)) {
+    if (offset >= segment.offset && offset - segment.offset < segment.size) {
+      return segment.address + (offset - segment.offset);
     }
   }
   return std::nullopt;

@@ -31,6 +31,8 @@ class ElfImage {
 
   [[nodiscard]] Machine machine() const { return machine_; }
   [[nodiscard]] std::string_view soname() const { return soname_; }
+  // Whether the addresses in the file are those at run time: code may then hold them as numbers.
+  [[nodiscard]] bool is_fixed() const { return is_fixed_; }
 
   // Bytes from `address` on to the end of its executable segment, at most `most`.
   [[nodiscard]] std::span<const std::uint8_t> code_at(std::uint64_t address, std::uint64_t most) const;
@@ -54,6 +56,16 @@ class ElfImage {
   // Where a linkage stub at `address` leads: the function of this file that the loader would bind it
   // to by name, or nothing (no stub, or a function of another file).
   [[nodiscard]] std::optional<std::uint64_t> stub_target(std::uint64_t address) const;
+
+  // Calls visit(address, bytes) for each executable part of the file.
+  template <typename Visit>
+  void for_each_code(Visit&& visit) const {
+    for (const Segment& segment : std::span(segments_).first(segment_count_)) {
+      if (segment.executable) visit(segment.address, bytes(segment.offset, segment.size));
+    }
+  }
+  // The address of a byte of the file (as the visitors get them), where it is mapped.
+  [[nodiscard]] std::optional<std::uint64_t> address_of(const std::uint8_t* byte) const;
 
   // Calls visit(bytes) for each part of the file that holds constant texts, until it returns true.
   template <typename Visit>
@@ -97,6 +109,7 @@ class ElfImage {
 
   std::span<const std::uint8_t> file_;
   Machine machine_ = Machine::x86_64;
+  bool is_fixed_ = false;
   std::array<Segment, kMostSegments> segments_{};
   std::size_t segment_count_ = 0;
   SymbolTable dynamic_symbols_;

@@ -37,4 +37,25 @@ inline constexpr std::size_t kMostSteps = 400;
 // Calls with the arguments in place that one function may have.
 inline constexpr std::size_t kMostCalls = 8;
 
+// Libraries without symbols, found by where they report errors. Names of one source file in a program
+// (a library that is in it twice has two), and code that refers to them: 15-60 places.
+inline constexpr std::size_t kMostFileNames = 8;
+inline constexpr std::size_t kMostErrorSites = 128;
+// Code that is looked through for calls; Chromium has 250 MB.
+inline constexpr std::uint64_t kMostCodeBytes = std::uint64_t{1} << 30;
+// How far before a place its function may begin, and how many beginnings are tried.
+inline constexpr std::uint64_t kMostFunctionBytes = 32768;
+inline constexpr std::size_t kMostStarts = 24;
+// Instructions followed for one file. 0.3 µs each: a known program needs some 20,000.
+inline constexpr std::size_t kMostFlowSteps = 1'000'000;
+// In one function: instructions followed, ways at a time, states at one place that are told apart, states
+// in all (a power of two), and what is kept of what it does.
+inline constexpr std::size_t kMostFunctionSteps = 60'000;
+inline constexpr std::size_t kMostWays = 128;
+inline constexpr std::size_t kMostStatesAtPlace = 48;
+inline constexpr std::size_t kMostStates = 8192;
+inline constexpr std::size_t kMostPlaces = 1024;
+inline constexpr std::size_t kMostErrorCalls = 64;
+inline constexpr std::size_t kMostCopies = 8;
+
 }  // namespace oisp

@@ -79,7 +79,7 @@ class Sites {
   }
   [[nodiscard]] PassingCalls calls_of(SslFunction function) const;
   void add_simple(std::uint32_t role, SslFunction function, std::uint32_t flags, std::uint32_t needed, oisp_site site);
-  void add(ProbePoint point, oisp_site site);
+  void add(ProbePoint point, oisp_site site) { add_site(image_, point.address, site, answer_); }
   [[nodiscard]] oisp_site data_site(std::uint32_t role) const;
 
   const ElfImage& image_;
@@ -88,16 +88,6 @@ class Sites {
   oisp_scan_answer& answer_;
   const Convention& convention_;
 };
-
-void Sites::add(ProbePoint point, oisp_site site) {
-  const auto offset = image_.code_offset(point.address);
-  const auto code = image_.code_at(point.address, OISP_SITE_BYTES);
-  if (!offset || code.empty() || answer_.site_count == OISP_SCAN_MOST_SITES) return;
-  site.offset = *offset;
-  std::copy(code.begin(), code.end(), site.bytes);
-  site.bytes_length = static_cast<std::uint32_t>(code.size());
-  answer_.sites[answer_.site_count++] = site;
-}
 
 oisp_site Sites::data_site(std::uint32_t role) const {
   oisp_site site{};

@@ -84,4 +84,14 @@ ProbePoint find_probe_point(const ElfImage& image, Decoder& decoder, Function fu
   return entry;
 }
 
+void add_site(const ElfImage& image, std::uint64_t address, oisp_site site, oisp_scan_answer& answer) {
+  const auto offset = image.code_offset(address);
+  const auto code = image.code_at(address, OISP_SITE_BYTES);
+  if (!offset || code.empty() || answer.site_count == OISP_SCAN_MOST_SITES) return;
+  site.offset = *offset;
+  std::copy(code.begin(), code.end(), site.bytes);
+  site.bytes_length = static_cast<std::uint32_t>(code.size());
+  answer.sites[answer.site_count++] = site;
+}
+
 }  // namespace oisp

@@ -7,6 +7,7 @@
 
 #include "elf-scanner/decoder.h"
 #include "elf-scanner/elf-image.h"
+#include "elf-scanner/scan-answer.h"
 
 namespace oisp {
 
@@ -24,5 +25,8 @@ struct ProbePoint {
 // the signature over the return address would no longer hold.
 ProbePoint find_probe_point(const ElfImage& image, Decoder& decoder, Function function, std::uint32_t needed,
                             bool returns);
+
+// Adds a site at an address, with the bytes that are there; not where there is no code, or no room left.
+void add_site(const ElfImage& image, std::uint64_t address, oisp_site site, oisp_scan_answer& answer);
 
 }  // namespace oisp

@@ -181,6 +181,58 @@ TEST_CASE("aarch64: the entries") {
   CHECK(site.bytes[0] == 0x3f);  // paciasp
 }
 
+TEST_CASE("BoringSSL without symbols: by its errors") {
+  for (const char* path : {OISP_CORPUS "/boring.so", OISP_CORPUS "/boring-dropped.so"}) {
+    const auto answer = scan_path(path);
+    REQUIRE((answer && answer->outcome == OISP_SCAN_FOUND));
+    CHECK(std::string(answer->family) == "BoringSSL");
+    CHECK(answer->site_count == 6);
+    for (const std::uint32_t role : {OISP_ROLE_READ, OISP_ROLE_WRITE, OISP_ROLE_HANDSHAKE, OISP_ROLE_SET_NAME,
+                                     OISP_ROLE_NEW, OISP_ROLE_SHUTDOWN}) {
+      CHECK(count_role(*answer, role) == 1);
+    }
+    const oisp_site& read = site_of(*answer, OISP_ROLE_READ);  // the copy itself: nothing to wait for
+    CHECK(read.bytes[0] == 0xe8);
+    CHECK(read.flags == 0);
+    CHECK(read.session.reg == 14);
+    CHECK(site_of(*answer, OISP_ROLE_WRITE).flags == OISP_SITE_HAS_RETURN);
+  }
+}
+
+TEST_CASE("BoringSSL without symbols: a copy through a pointer is no place for a probe") {
+  const auto answer = scan_path(OISP_CORPUS "/boring-far.so");
+  REQUIRE((answer && answer->outcome == OISP_SCAN_FOUND));
+  const oisp_site& read = site_of(*answer, OISP_ROLE_READ);
+  CHECK(read.flags == OISP_SITE_HAS_RETURN);
+  CHECK(read.count.kind == OISP_ARG_RETURN);
+  CHECK(read.session.reg == 7);
+}
+
+TEST_CASE("BoringSSL without symbols: what cannot be proved is refused") {
+  const std::pair<const char*, const char*> kRefused[] = {
+      {OISP_CORPUS "/boring-peek.so", "SSL_read and SSL_peek share one function"},
+      {OISP_CORPUS "/boring-inlined.so", "SSL_read is inlined into its caller"},
+      {OISP_CORPUS "/boring-lines.so", "SSL_write is not one function here"},
+  };
+  for (const auto& [path, reason] : kRefused) {
+    const auto answer = scan_path(path);
+    REQUIRE(answer);
+    CHECK(answer->outcome == OISP_SCAN_REFUSED);
+    CHECK(std::string(answer->reason).find(reason) != std::string::npos);
+    CHECK(answer->site_count == 0);
+  }
+}
+
+TEST_CASE("BoringSSL without symbols: Bun and what is made with it") {
+  const char* more = std::getenv("OISP_TEST_BUNS");
+  std::istringstream list(more == nullptr ? "" : more);
+  if (more == nullptr) std::printf("SKIP: OISP_TEST_BUNS names no programs\n");
+  for (std::string path; std::getline(list, path, ':');) {
+    const auto answer = scan_path(path);
+    CHECK((answer && answer->outcome == OISP_SCAN_FOUND && answer->site_count == 6));
+  }
+}
+
 TEST_CASE("texts that tell which library is linked in") {
   // An image of one segment, from a file whose other texts are gone.
   const MappedFile file(OISP_CORPUS "/no-sections.so");
@@ -198,7 +250,8 @@ TEST_CASE("texts that tell which library is linked in") {
     return std::string(answer.outcome == OISP_SCAN_REFUSED ? answer.reason : "none");
   };
   using namespace std::string_view_literals;
-  CHECK(with_text("third_party/boringssl/src/ssl/ssl_lib.cc\0"sv) == "BoringSSL without symbols: not supported yet");
+  CHECK(with_text("third_party/boringssl/src/ssl/ssl_lib.cc\0"sv) ==
+        "BoringSSL without symbols: its functions cannot be told apart");
   CHECK(with_text("../ssl/ssl_lib.c\0"sv) == "OpenSSL linked in without symbols: not supported yet");
   CHECK(with_text("crypto/tls.(*Conn).Read\0"sv) == "Go crypto/tls: not supported yet");
   CHECK(with_text("src/rustls-0.23.5/src/conn.rs"sv) == "rustls: not supported yet");

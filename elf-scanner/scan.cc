@@ -4,6 +4,7 @@
 #include <optional>
 #include <string_view>
 
+#include "elf-scanner/boringssl.h"
 #include "elf-scanner/elf-image.h"
 #include "elf-scanner/openssl.h"
 
@@ -48,7 +49,7 @@ struct Marker {
   std::string_view reason;
 };
 constexpr std::array<Marker, 5> kMarkers = {{
-    {"/ssl/ssl_lib.cc", '\0', '\0', "BoringSSL without symbols: not supported yet"},
+    {"/ssl/ssl_lib.cc", '\0', '\0', "BoringSSL without symbols: its functions cannot be told apart"},
     {"ssl/ssl_lib.c", '\0', '\0', "OpenSSL linked in without symbols: not supported yet"},
     {"crypto/tls.(*Conn).Read", '\0', '\0', "Go crypto/tls: not supported yet"},
     {"next_pre_encrypt_action() != ", 'P', 'P', "rustls: not supported yet"},
@@ -170,6 +171,12 @@ oisp_scan_answer scan_elf(std::span<const std::uint8_t> file, Decoder& decoder) 
     return answer;
   }
   if (!exported.empty()) return refuse(exported);
+  if (const BoringSsl boringssl = find_boringssl_sites(*image, decoder, answer); boringssl.is_there) {
+    if (!boringssl.refusal.empty()) return refuse(boringssl.refusal);
+    answer.outcome = OISP_SCAN_FOUND;
+    set_text(answer.family, "BoringSSL");
+    return answer;
+  }
   if (const std::string_view reason = find_marker(*image); !reason.empty()) return refuse(reason);
   answer.outcome = OISP_SCAN_NO_LIBRARY;
   return answer;

@@ -276,7 +276,7 @@ void build_coverage(Event::Builder event) {
   blind.initRemote().setIp("203.0.113.9");
   blind.getRemote().setPort(443);
   blind.setReason("no_tls_library");
-  blind.setDetail("no known TLS library in /usr/bin/tool; OpenSSL 1.1 and 3.x are read so far");
+  blind.setDetail("no known TLS library in /usr/bin/tool; OpenSSL and BoringSSL are read so far");
   blind.setCount(1);
   data.setFinal(schema::Tri::YES);
 }

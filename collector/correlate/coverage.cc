@@ -195,10 +195,9 @@ Coverage::Reason Coverage::reason_unread(const Connection& connection, const Pro
             .detail = "the TLS library of " + program +
                       " is probed, but nothing that was read could be matched with this connection"};
   }
-  return {
-      .word = "no_tls_library",
-      .detail = "no known TLS library in " + program +
-                ": it may carry its own (Go, rustls, BoringSSL), which cannot be read yet; a build with OpenSSL can"};
+  return {.word = "no_tls_library",
+          .detail = "no known TLS library in " + program +
+                    ": it may carry its own (Go, rustls), which cannot be read yet; a build with OpenSSL can"};
 }
 
 void Coverage::add_blind_spot(const Connection& connection, const Process* process, Reason reason) {

@@ -184,9 +184,9 @@ def bpf_left_over():
 # The provider.
 
 class Provider:
-    def __init__(self, folder):
+    def __init__(self, folder, prefix=()):
         self.log = os.path.join(folder, "exchanges.jsonl")
-        command = [sys.executable, os.path.join(ROOT, "demo", "provider.py"), "--until-eof", "--log", self.log]
+        command = [*prefix, sys.executable, os.path.join(ROOT, "demo", "provider.py"), "--until-eof", "--log", self.log]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         word, port, self.ca = self.process.stdout.readline().split()
         check(word == "ready", "the provider did not start")
