@@ -1,53 +1,111 @@
-// What secrets look like: one row per kind. The rows become one expression, matched in linear time.
+// What secrets look like: one row per form. Of those that begin at the same byte the first counts.
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 
 namespace oisp {
 
 struct SecretPattern {
-  std::string_view type;     // the word in the marker
-  std::string_view before;   // what must stand before it, kept as it is
-  std::string_view secret;   // what is replaced
+  std::string_view type;  // the word in the marker
+  // What must stand before, kept, and how many bytes that may be, the most first. More than one are an escape
+  // of JSON text; none may be only at the beginning of the text.
+  std::string_view lead = {};
+  std::string_view lead_sizes = {};
+  // Then one of these: "one|another", no expressions.
+  std::string_view words;
+  // False: with the word the secret begins. True: the word, in any case, says that a secret follows, maybe
+  // after what is `between`; it is kept.
+  bool by_context = false;
+  std::string_view between = {};
+  std::string_view secret;  // what is replaced
+  std::string_view after = {};
   bool needs_digit = false;  // words of a language have none
+  // A run of [A-Za-z0-9_-] of any length may follow, and no secret all the same: then none begins with a
+  // later word in that run either.
+  bool any_run = false;
 };
 
-// Keys of known form need no context; others are known by what stands before them. "\\" stands for the
-// backslash of JSON text, in which a key may follow an escaped line end.
+// "\\" stands for the backslash of JSON text, in which a key may follow an escaped line end.
 inline constexpr SecretPattern kSecretPatterns[] = {
-    {"private_key", "",
-     R"(-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:[A-Za-z0-9+/=\s,:]|\\+[nrtu]|-[A-Za-z0-9])*)"
-     R"((?:-----END [A-Z0-9 ]{0,40}-----)?)"},
-    {"anthropic_key", "", R"(sk-ant-[A-Za-z0-9_-]{12,})"},
-    {"openai_key", R"((?:^|[^A-Za-z0-9_]|\\[nrtbf]|\\u[0-9A-Fa-f]{4}))",
-     R"(sk-(?:proj|svcacct|admin|service|None)-[A-Za-z0-9_-]{16,}|sk-(?:[A-Za-z0-9]{1,16}[_-]){0,3}[A-Za-z0-9]{20,}[A-Za-z0-9_-]*)"},
-    {"google_key", "", R"(AIza[A-Za-z0-9_-]{35})"},
-    {"google_token", "", R"(ya29\.[A-Za-z0-9_-]{20,})"},
-    {"aws_access_key", "", R"((?:AKIA|ASIA)[A-Z0-9]{16})"},
-    {"aws_secret", R"((?i:secret_?access_?key|aws_?session_?token)[\\"']*\s*[:=]\s*[\\"']*)", R"([A-Za-z0-9/+=]{40,})"},
-    {"github_token", "", R"(gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{22,})"},
-    {"gitlab_token", "", R"(glpat-[A-Za-z0-9_-]{20,})"},
-    {"slack_token", "", R"(xox[abeoprs]-[A-Za-z0-9-]{10,}|xapp-[A-Za-z0-9-]{20,})"},
-    {"huggingface_token", "", R"(hf_[A-Za-z0-9]{30,})"},
-    {"groq_key", "", R"(gsk_[A-Za-z0-9]{32,})"},
-    {"xai_key", "", R"(xai-[A-Za-z0-9]{40,})"},
-    {"perplexity_key", "", R"(pplx-[A-Za-z0-9]{40,})"},
-    {"replicate_token", "", R"(r8_[A-Za-z0-9]{36,})"},
-    {"stripe_key", "", R"([sr]k_(?:live|test)_[A-Za-z0-9]{16,}|whsec_[A-Za-z0-9]{24,})"},
-    {"npm_token", "", R"(npm_[A-Za-z0-9]{36})"},
-    {"sendgrid_key", "", R"(SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,})"},
-    {"jwt", "", R"(eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*)"},
-    {"bearer_token", R"((?i:bearer)\s+)", R"([A-Za-z0-9._~+/=-]{16,})", true},
-    {"authorization",
-     R"((?i:authorization|x-api-key|x-goog-api-key|[^A-Za-z-]api-key)[\\"']*\s*[:=]\s*[\\"']*(?i:basic\s+|bearer\s+|token\s+)?)",
-     R"([A-Za-z0-9._~+/=-]{8,})", true},
-    {"cookie", R"((?i:cookie)[\\"']*:\s*[\\"']*)",
-     R"([A-Za-z0-9_.-]+=[^\s;\\"']+(?:;\s*[A-Za-z0-9_.-]+=[^\s;\\"']+)*)"},
-    {"url_password", R"([A-Za-z][A-Za-z0-9+.-]*://[^\s/?#@:\\"'<>]*:)", R"([^\s/?#@\\"'<>\[]+)"},
-    {"url_key",
-     R"([?&;](?i:key|api[_-]?key|access[_-]?token|auth[_-]?token|refresh[_-]?token|id[_-]?token|token|client[_-]?secret|secret)"
-     R"(|password|sig|signature|x-amz-signature|x-amz-security-token|x-goog-signature)=)",
-     R"([^\s&#;\\"'<>\[]{6,})"},
+    {.type = "private_key",
+     .words = "-----BEGIN ",
+     .secret = R"([A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:[A-Za-z0-9+/=\s,:]|\\+[nrtu]|-[A-Za-z0-9])*)"
+               R"((?:-----END [A-Z0-9 ]{0,40}-----)?)"},
+    {.type = "anthropic_key", .words = "sk-ant-", .secret = R"([A-Za-z0-9_-]{12,})"},
+    {.type = "openai_key",
+     .lead = R"(^|[^A-Za-z0-9_]|\\[nrtbf]|\\u[0-9A-Fa-f]{4})",
+     .lead_sizes = "\6\2\1",
+     .words = "sk-",
+     .secret = R"((?:proj|svcacct|admin|service|None)-[A-Za-z0-9_-]{16,}|)"
+               R"((?:[A-Za-z0-9]{1,16}[_-]){0,3}[A-Za-z0-9]{20,}[A-Za-z0-9_-]*)"},
+    {.type = "google_key", .words = "AIza", .secret = R"([A-Za-z0-9_-]{35})"},
+    {.type = "google_token", .words = "ya29.", .secret = R"([A-Za-z0-9_-]{20,})"},
+    {.type = "aws_access_key", .words = "AKIA|ASIA", .secret = R"([A-Z0-9]{16})"},
+    {.type = "aws_secret",
+     .words = "secretaccesskey|secretaccess_key|secret_accesskey|secret_access_key|"
+              "awssessiontoken|awssession_token|aws_sessiontoken|aws_session_token",
+     .by_context = true,
+     .between = R"([\\"']*\s*[:=]\s*[\\"']*)",
+     .secret = R"([A-Za-z0-9/+=]{40,})"},
+    {.type = "github_token", .words = "ghp_|gho_|ghu_|ghs_|ghr_", .secret = R"([A-Za-z0-9]{30,})"},
+    {.type = "github_token", .words = "github_pat_", .secret = R"([A-Za-z0-9_]{22,})"},
+    {.type = "gitlab_token", .words = "glpat-", .secret = R"([A-Za-z0-9_-]{20,})"},
+    {.type = "slack_token", .words = "xoxa-|xoxb-|xoxe-|xoxo-|xoxp-|xoxr-|xoxs-", .secret = R"([A-Za-z0-9-]{10,})"},
+    {.type = "slack_token", .words = "xapp-", .secret = R"([A-Za-z0-9-]{20,})"},
+    {.type = "huggingface_token", .words = "hf_", .secret = R"([A-Za-z0-9]{30,})"},
+    {.type = "groq_key", .words = "gsk_", .secret = R"([A-Za-z0-9]{32,})"},
+    {.type = "xai_key", .words = "xai-", .secret = R"([A-Za-z0-9]{40,})"},
+    {.type = "perplexity_key", .words = "pplx-", .secret = R"([A-Za-z0-9]{40,})"},
+    {.type = "replicate_token", .words = "r8_", .secret = R"([A-Za-z0-9]{36,})"},
+    {.type = "stripe_key", .words = "sk_live_|rk_live_|sk_test_|rk_test_", .secret = R"([A-Za-z0-9]{16,})"},
+    {.type = "stripe_key", .words = "whsec_", .secret = R"([A-Za-z0-9]{24,})"},
+    {.type = "npm_token", .words = "npm_", .secret = R"([A-Za-z0-9]{36})"},
+    {.type = "sendgrid_key", .words = "SG.", .secret = R"([A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,})"},
+    {.type = "jwt",
+     .words = "eyJ",
+     .secret = R"([A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*)",
+     .any_run = true},
+    {.type = "bearer_token",
+     .words = "bearer",
+     .by_context = true,
+     .between = R"(\s+)",
+     .secret = R"([A-Za-z0-9._~+/=-]{16,})",
+     .needs_digit = true},
+    {.type = "authorization",
+     .words = "authorization|x-api-key|x-goog-api-key",
+     .by_context = true,
+     .between = R"([\\"']*\s*[:=]\s*[\\"']*(?i:basic\s+|bearer\s+|token\s+)?)",
+     .secret = R"([A-Za-z0-9._~+/=-]{8,})",
+     .needs_digit = true},
+    {.type = "authorization",
+     .lead = "[^A-Za-z-]",
+     .lead_sizes = "\1",
+     .words = "api-key",
+     .by_context = true,
+     .between = R"([\\"']*\s*[:=]\s*[\\"']*(?i:basic\s+|bearer\s+|token\s+)?)",
+     .secret = R"([A-Za-z0-9._~+/=-]{8,})",
+     .needs_digit = true},
+    {.type = "cookie",
+     .words = "cookie",
+     .by_context = true,
+     .between = R"([\\"']*:\s*[\\"']*)",
+     .secret = R"([A-Za-z0-9_.-]+=[^\s;\\"']+(?:;\s*[A-Za-z0-9_.-]+=[^\s;\\"']+)*)"},
+    {.type = "url_password",
+     .words = "://",
+     .by_context = true,
+     .between = R"([^\s/?#@:\\"'<>]*:)",
+     .secret = R"([^\s/?#@\\"'<>\[]+)",
+     .after = "@"},
+    {.type = "url_key",
+     .lead = "[?&;]",
+     .lead_sizes = "\1",
+     .words = "key=|apikey=|api_key=|api-key=|accesstoken=|access_token=|access-token=|authtoken=|auth_token=|"
+              "auth-token=|refreshtoken=|refresh_token=|refresh-token=|idtoken=|id_token=|id-token=|token=|"
+              "clientsecret=|client_secret=|client-secret=|secret=|password=|sig=|signature=|"
+              "x-amz-signature=|x-amz-security-token=|x-goog-signature=",
+     .by_context = true,
+     .secret = R"([^\s&#;\\"'<>\[]{6,})"},
 };
 
 }  // namespace oisp

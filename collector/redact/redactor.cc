@@ -1,12 +1,10 @@
 #include "collector/redact/redactor.h"
 
 #include <capnp/schema.h>
-#include <re2/re2.h>
 #include <sodium.h>
 
 #include <algorithm>
 #include <cstdio>
-#include <iterator>
 #include <map>
 
 #include "base/bug.h"
@@ -16,19 +14,8 @@
 namespace oisp {
 namespace {
 
-constexpr std::size_t kPatterns = std::size(kSecretPatterns);
 // The shortest thing that any row matches.
-constexpr std::size_t kShortestSecret = 8;
-
-std::string combined_pattern() {
-  std::string all;
-  for (const SecretPattern& row : kSecretPatterns) {
-    if (!all.empty()) all += '|';
-    all.append(row.before).append("(").append(row.secret).append(")");
-    if (row.type == "url_password") all += '@';
-  }
-  return all;
-}
+constexpr std::size_t kShortestSecret = 6;
 
 bool has_digit(std::string_view text) {
   return std::ranges::any_of(text, [](char c) { return c >= '0' && c <= '9'; });
@@ -39,12 +26,6 @@ bool has_digit(std::string_view text) {
 Redactor::Redactor() : texts_(std::make_unique<TextWalk>(capnp::Schema::from<schema::Event>())) {
   OISP_BUG_IF(::sodium_init() < 0);
   ::randombytes_buf(key_.data(), key_.size());
-  RE2::Options options;
-  options.set_encoding(RE2::Options::EncodingLatin1);  // bytes: not every text is UTF-8
-  options.set_log_errors(false);
-  options.set_max_mem(32 << 20);
-  pattern_ = std::make_unique<RE2>(combined_pattern(), options);
-  OISP_BUG_IF(!pattern_->ok() || pattern_->NumberOfCapturingGroups() != static_cast<int>(kPatterns));
 }
 
 Redactor::~Redactor() = default;
@@ -59,35 +40,24 @@ std::string Redactor::marker(std::string_view type, std::string_view secret) con
 }
 
 // A key of known form keeps its name where its context was seen first ("Bearer sk-ant-…").
-std::string_view Redactor::type_of(std::string_view secret, std::size_t kind) const {
-  if (kSecretPatterns[kind].before.empty()) return kSecretPatterns[kind].type;
-  std::array<re2::StringPiece, kPatterns + 1> groups;
-  const re2::StringPiece all(secret.data(), secret.size());
-  if (pattern_->Match(all, 0, all.size(), RE2::ANCHOR_BOTH, groups.data(), static_cast<int>(groups.size()))) {
-    kind = 0;
-    while (groups[kind + 1].data() == nullptr) ++kind;
-  }
-  return kSecretPatterns[kind].type;
+std::string_view Redactor::type_of(const FoundSecret& secret) const {
+  const SecretPattern& row = kSecretPatterns[secret.row];
+  if (row.lead.empty() && !row.by_context) return row.type;
+  return kSecretPatterns[finder_.row_of(secret.text).value_or(secret.row)].type;
 }
 
 std::optional<std::string> Redactor::redact_text(std::string_view text, std::vector<std::string_view>& found) const {
   if (text.size() < kShortestSecret) return {};
-  const re2::StringPiece all(text.data(), text.size());
-  std::array<re2::StringPiece, kPatterns + 1> groups;
   std::string out;
   std::size_t copied = 0;
-  std::size_t from = 0;
-  while (pattern_->Match(all, from, all.size(), RE2::UNANCHORED, groups.data(), static_cast<int>(groups.size()))) {
-    std::size_t kind = 0;
-    while (groups[kind + 1].data() == nullptr) ++kind;
-    const std::string_view secret(groups[kind + 1].data(), groups[kind + 1].size());
-    const auto begin = static_cast<std::size_t>(secret.data() - text.data());
-    from = begin + secret.size();
-    if (kSecretPatterns[kind].needs_digit && !has_digit(secret)) continue;
-    const std::string_view type = type_of(secret, kind);
-    out.append(text.substr(copied, begin - copied)).append(marker(type, secret));
+  SecretSearch search(finder_, text);
+  while (const auto secret = search.next()) {
+    if (kSecretPatterns[secret->row].needs_digit && !has_digit(secret->text)) continue;
+    const std::string_view type = type_of(*secret);
+    const auto begin = static_cast<std::size_t>(secret->text.data() - text.data());
+    out.append(text.substr(copied, begin - copied)).append(marker(type, secret->text));
     found.push_back(type);
-    copied = from;
+    copied = begin + secret->text.size();
   }
   if (copied == 0) return {};
   out.append(text.substr(copied));

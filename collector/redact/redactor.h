@@ -10,11 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "collector/redact/secret-finder.h"
 #include "event.capnp.h"
-
-namespace re2 {
-class RE2;
-}
 
 namespace oisp {
 
@@ -34,11 +31,11 @@ class Redactor {
   std::optional<std::string> redact_text(std::string_view text, std::vector<std::string_view>& found) const;
 
  private:
-  [[nodiscard]] std::string_view type_of(std::string_view secret, std::size_t kind) const;
+  [[nodiscard]] std::string_view type_of(const FoundSecret& secret) const;
   [[nodiscard]] std::string marker(std::string_view type, std::string_view secret) const;
 
   std::unique_ptr<TextWalk> texts_;
-  std::unique_ptr<re2::RE2> pattern_;
+  SecretFinder finder_;
   std::array<unsigned char, 32> key_{};
 };
 
