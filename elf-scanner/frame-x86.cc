@@ -23,18 +23,6 @@ std::optional<std::uint8_t> whole_register(x86_reg reg) {
   return std::nullopt;
 }
 
-Fact low_half(Fact fact) {
-  switch (fact.kind) {
-    case Fact::Kind::constant:
-      return {.kind = Fact::Kind::constant, .value = fact.value & 0xffffffff};
-    case Fact::Kind::argument:
-    case Fact::Kind::argument_low:
-      return {.kind = Fact::Kind::argument_low, .argument = fact.argument};
-    default:
-      return {};
-  }
-}
-
 // Applies one instruction to a frame.
 class Effect {
  public:

@@ -16,6 +16,18 @@ constexpr std::size_t kStackPointerAarch64 = 31;
 
 }  // namespace
 
+Fact low_half(Fact fact) {
+  switch (fact.kind) {
+    case Fact::Kind::constant:
+      return {.kind = Fact::Kind::constant, .value = fact.value & 0xffffffff};
+    case Fact::Kind::argument:
+    case Fact::Kind::argument_low:
+      return {.kind = Fact::Kind::argument_low, .argument = fact.argument};
+    default:
+      return {};
+  }
+}
+
 std::uint8_t Frame::argument_register(Machine machine, std::size_t number) {
   return machine == Machine::x86_64 ? kSystemV[number] : static_cast<std::uint8_t>(number);
 }

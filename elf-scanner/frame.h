@@ -31,6 +31,9 @@ struct Fact {
   [[nodiscard]] bool is_argument(std::uint8_t number) const { return kind == Kind::argument && argument == number; }
 };
 
+// Of a register whose lower half is written or read: the upper half is then zero.
+Fact low_half(Fact fact);
+
 class Frame {
  public:
   static constexpr std::size_t kMostRegisters = 32;
@@ -88,9 +91,11 @@ struct Step {
 // The instruction at `address`, applied to `frame` unless that is null. Nothing: there is no code, or
 // none that is known.
 std::optional<Step> step_x86(const ElfImage& image, Decoder& decoder, std::uint64_t address, Frame* frame);
+std::optional<Step> step_aarch64(const ElfImage& image, std::uint64_t address, Frame* frame);
 
 inline std::optional<Step> step(const ElfImage& image, Decoder& decoder, std::uint64_t address, Frame* frame) {
-  return image.machine() == Machine::x86_64 ? step_x86(image, decoder, address, frame) : std::nullopt;
+  return image.machine() == Machine::x86_64 ? step_x86(image, decoder, address, frame)
+                                            : step_aarch64(image, address, frame);
 }
 
 }  // namespace oisp

@@ -199,6 +199,16 @@ TEST_CASE("BoringSSL without symbols: by its errors") {
   }
 }
 
+TEST_CASE("BoringSSL without symbols: aarch64") {
+  const auto answer = scan_path(OISP_CORPUS "/boring-aarch64.so");
+  REQUIRE((answer && answer->outcome == OISP_SCAN_FOUND));
+  CHECK(answer->site_count == 6);
+  const oisp_site& read = site_of(*answer, OISP_ROLE_READ);
+  CHECK(read.flags == OISP_SITE_HAS_RETURN);
+  CHECK(read.session.reg == 0);
+  CHECK(read.length.reg == 2);
+}
+
 TEST_CASE("BoringSSL without symbols: a copy through a pointer is no place for a probe") {
   const auto answer = scan_path(OISP_CORPUS "/boring-far.so");
   REQUIRE((answer && answer->outcome == OISP_SCAN_FOUND));
