@@ -49,6 +49,18 @@ TEST_CASE("a string is escaped, and what is not UTF-8 is replaced") {
   CHECK(json_string("\xed\xa0\x80") == "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");  // a surrogate
 }
 
+TEST_CASE("a byte is escaped alike wherever it stands") {
+  for (int byte = 0; byte < 0x80; ++byte) {
+    const std::string alone = json_string(std::string(1, static_cast<char>(byte)));
+    const std::string escaped = alone.substr(1, alone.size() - 2);
+    for (std::size_t at = 0; at < 18; ++at) {
+      std::string text(18, '!');
+      text[at] = static_cast<char>(byte);
+      CHECK(json_string(text) == '"' + std::string(at, '!') + escaped + std::string(17 - at, '!') + '"');
+    }
+  }
+}
+
 TEST_CASE("a JSON value is told from what is not one") {
   for (const char* good : {"0", "-0.5e+10", "1e999", "true", "null", "\"\"", R"("\ud83d")", "[]", "{}", " [1, 2] ",
                            R"({"a":{"b":[{},[]]},"c":"\u00e9"})"}) {

@@ -1,6 +1,8 @@
 #include "ipc-schema/json-text.h"
 
+#include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <vector>
 
 #include "base/utf8.h"
@@ -12,6 +14,24 @@ namespace {
 constexpr bool is_plain(char c) {
   const auto byte = static_cast<unsigned char>(c);
   return byte >= 0x20 && byte < 0x7f && c != '"' && c != '\\';
+}
+
+// How many of the first bytes are plain. Eight are looked at together: one that is not plain gets its highest
+// bit set. So may the one above it, by a borrow, which only such a byte causes.
+std::size_t count_plain(std::string_view text) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101;
+  constexpr std::uint64_t kHighest = kOnes << 7;
+  const auto has_zero = [](std::uint64_t word) { return (word - kOnes) & ~word; };
+  std::size_t count = 0;
+  for (std::uint64_t word = 0; count + sizeof word <= text.size(); count += sizeof word) {
+    std::memcpy(&word, text.data() + count, sizeof word);
+    const std::uint64_t is_control = (word - kOnes * 0x20) & ~word;
+    const std::uint64_t is_special = word | is_control | has_zero(word ^ (kOnes * '"')) |
+                                     has_zero(word ^ (kOnes * '\\')) | has_zero(word ^ (kOnes * 0x7f));
+    if ((is_special & kHighest) != 0) break;
+  }
+  while (count < text.size() && is_plain(text[count])) ++count;
+  return count;
 }
 
 void append_escape(std::string& out, unsigned code) {
@@ -120,7 +140,7 @@ class Checker {
     while (!rest_.empty()) {
       const char first = rest_.front();
       if (is_plain(first)) {
-        rest_.remove_prefix(1);
+        rest_.remove_prefix(count_plain(rest_));
       } else if (first == '"') {
         rest_.remove_prefix(1);
         return true;
@@ -194,8 +214,7 @@ void append_json_string(std::string& out, std::string_view text) {
   out.reserve(out.size() + text.size() + 2);
   out += '"';
   while (!text.empty()) {
-    std::size_t plain = 0;
-    while (plain < text.size() && is_plain(text[plain])) ++plain;
+    const std::size_t plain = count_plain(text);
     out.append(text.substr(0, plain));
     text.remove_prefix(plain);
     if (!text.empty()) text.remove_prefix(append_special(out, text));

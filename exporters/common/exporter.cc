@@ -7,6 +7,7 @@
 #include <csignal>
 #include <ctime>
 
+#include "base/kept-memory.h"
 #include "base/log.h"
 #include "base/sandbox.h"
 #include "exporters/common/collector-link.h"
@@ -214,6 +215,7 @@ std::optional<std::uint64_t> ExporterOptions::number(std::string_view key) const
 
 int run_exporter(const Exporter& exporter) {
   set_log_name(exporter.name);
+  keep_freed_memory(kKeptFreedBytes);
   if (const Status confined = enter_sandbox(exporter); !confined) {
     log_error("%s", confined.error().text().c_str());
     return 1;

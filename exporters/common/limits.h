@@ -12,6 +12,8 @@ inline constexpr std::size_t kMostExportFrameBytes = std::size_t{16} << 20;
 inline constexpr int kMostExportNesting = 16;
 // A buffer that grew for a large frame is given back when it holds more than this for nothing.
 inline constexpr std::size_t kKeptBufferBytes = std::size_t{1} << 20;
+// Freed memory that is kept for the next large event: the frame and the line of one of 1 MiB, as they grow.
+inline constexpr int kKeptFreedBytes = 8 << 20;
 // Lines kept for the end while CMD has the terminal; beyond it they are written at once.
 inline constexpr std::size_t kMostHeldBytes = std::size_t{64} << 20;
 // Config orders that an exporter remembers: keys, and elements of the command shown in the view.
