@@ -1,5 +1,6 @@
 #include "exporters/common/exporter.h"
 
+#include <malloc.h>
 #include <poll.h>
 #include <sys/prctl.h>
 
@@ -7,7 +8,6 @@
 #include <csignal>
 #include <ctime>
 
-#include "base/kept-memory.h"
 #include "base/log.h"
 #include "base/sandbox.h"
 #include "exporters/common/collector-link.h"
@@ -215,7 +215,9 @@ std::optional<std::uint64_t> ExporterOptions::number(std::string_view key) const
 
 int run_exporter(const Exporter& exporter) {
   set_log_name(exporter.name);
-  keep_freed_memory(kKeptFreedBytes);
+  // Lines and frames of large events come and go: their pages are not to be faulted in again each time.
+  (void)::mallopt(M_TRIM_THRESHOLD, kKeptFreedBytes);
+  (void)::mallopt(M_MMAP_THRESHOLD, kKeptFreedBytes);
   if (const Status confined = enter_sandbox(exporter); !confined) {
     log_error("%s", confined.error().text().c_str());
     return 1;
