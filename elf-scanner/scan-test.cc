@@ -41,6 +41,8 @@ class MappedFile {
 };
 
 constexpr std::uint32_t kDataRoles[] = {OISP_ROLE_READ, OISP_ROLE_WRITE};
+constexpr std::uint32_t kBoringRoles[] = {OISP_ROLE_READ,     OISP_ROLE_WRITE, OISP_ROLE_HANDSHAKE,
+                                          OISP_ROLE_SET_NAME, OISP_ROLE_NEW,   OISP_ROLE_SHUTDOWN};
 constexpr const char* kRoles[] = {"", "read", "write", "handshake", "set_name", "set_fd", "free", "shutdown", "new"};
 
 void print_answer(const std::string& path, const oisp_scan_answer& answer) {
@@ -187,10 +189,7 @@ TEST_CASE("BoringSSL without symbols: by its errors") {
     REQUIRE((answer && answer->outcome == OISP_SCAN_FOUND));
     CHECK(std::string(answer->family) == "BoringSSL");
     CHECK(answer->site_count == 6);
-    for (const std::uint32_t role : {OISP_ROLE_READ, OISP_ROLE_WRITE, OISP_ROLE_HANDSHAKE, OISP_ROLE_SET_NAME,
-                                     OISP_ROLE_NEW, OISP_ROLE_SHUTDOWN}) {
-      CHECK(count_role(*answer, role) == 1);
-    }
+    for (const std::uint32_t role : kBoringRoles) CHECK(count_role(*answer, role) == 1);
     const oisp_site& read = site_of(*answer, OISP_ROLE_READ);  // the copy itself: nothing to wait for
     CHECK(read.bytes[0] == 0xe8);
     CHECK(read.flags == 0);
