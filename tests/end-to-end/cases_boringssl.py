@@ -1,19 +1,23 @@
-"""Bun and what is made with it: BoringSSL without symbols. And Deno, whose rustls must not be taken for it."""
+"""Bun and what is made with it, and Chromium: BoringSSL without symbols. And Deno, whose rustls must not be taken for it."""
 
 import contextlib
+import json
 import os
+import signal
 import subprocess
 
 import plans
 from cases_clients import cached_packages
+from cases_http2 import front
 from compare import check_ledgers, compare
-from harness import CLIENTS, Failure, Provider, Skip, case, check, need
+from harness import CLIENTS, Failure, Provider, Skip, case, check, descendants, need, wait_for
 
 # With and without arguments that the optimiser dropped, and with calls through memory. OISP_TEST_ALL_BUNS=1 adds
 # the others.
 BUNS = ["1.1.38", "1.3.12", "1.4.5"]
 MORE_BUNS = ["1.0.36", "1.1.8", "1.1.22", "1.2.5", "1.2.15", "1.2.23", "1.3.2", "1.3.8", "1.4.0"]
 CLAUDE_CODE = "@anthropic-ai/claude-code-linux-x64@2.1.329"
+CHROMIUM = "@sparticuz/chromium@131.0.1"
 DENO = "@deno/linux-x64-glibc@2.9.6"
 
 
@@ -70,27 +74,78 @@ def lonely_network():
         holder.wait(10)
 
 
+@contextlib.contextmanager
+def lonely_provider(bench):
+    """A provider in such a namespace, and the command that enters it."""
+    with lonely_network() as enter:
+        provider = Provider(bench.folder, enter)
+        try:
+            yield provider, enter
+        finally:
+            provider.stop()
+
+
+def pids_of(recording, program):
+    return {event["process"]["pid"] for event in recording.events("process.exec")
+            if event["process"].get("exe") == program}
+
+
 @case
 def claude_code(bench):
     """The program as npm has it, with a made-up key, before the demo provider: question, tool call, result, answer."""
     program = program_of(CLAUDE_CODE, "claude")
     home = os.path.join(bench.folder, "home")
     os.mkdir(home)
-    with lonely_network() as enter:
-        provider = Provider(bench.folder, enter)
-        try:
-            environment = bench.environment(HOME=home, ANTHROPIC_BASE_URL=provider.url, NODE_EXTRA_CA_CERTS=provider.ca,
-                                            DISABLE_TELEMETRY="1", CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC="1")
-            recording = bench.record([*enter, program, "--bare", "-p", "Run `uname -sr`", "--model", "claude-sonnet-4-5",
-                                      "--allowedTools", "Bash(uname:*)"], env=environment, cwd=home)
-            entries = provider.entries(2)
-        finally:
-            provider.stop()
+    with lonely_provider(bench) as (provider, enter):
+        environment = bench.environment(HOME=home, ANTHROPIC_BASE_URL=provider.url, NODE_EXTRA_CA_CERTS=provider.ca,
+                                        DISABLE_TELEMETRY="1", CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC="1")
+        recording = bench.record([*enter, program, "--bare", "-p", "Run `uname -sr`", "--model", "claude-sonnet-4-5",
+                                  "--allowedTools", "Bash(uname:*)"], env=environment, cwd=home)
+        entries = provider.entries(2)
     check(recording.status == 0, f"status {recording.status}: {recording.text()}")
-    pids = {event["process"]["pid"] for event in recording.events("process.exec")
-            if event["process"].get("exe") == program}
-    compare(recording, entries, pids=pids)
+    compare(recording, entries, pids=pids_of(recording, program))
     check(len(recording.events("agent.tool_call")) == len(recording.events("agent.tool_result")) == 1, "the tool call")
+
+
+def chromium_from_npm(package):
+    """The program that the package has, unpacked."""
+    packed = program_of(package, "bin/chromium.br")
+    program = packed.removesuffix(".br")
+    if not os.path.exists(program):
+        need("node")
+        unpack = ("const fs = require('fs'); fs.writeFileSync(process.argv[2], "
+                  "require('zlib').brotliDecompressSync(fs.readFileSync(process.argv[1])), { mode: 0o755 })")
+        subprocess.run(["node", "-e", unpack, packed, program + ".part"], check=True)
+        os.rename(program + ".part", program)
+    if b"not found" in subprocess.run(["ldd", program], capture_output=True).stdout:
+        raise Skip("libraries that Chromium needs are not installed")
+    return program
+
+
+def executable_of(pid):
+    try:
+        return os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        return None
+
+
+@case
+def chromium_http2(bench):
+    """A browser without a window: one connection of HTTP/2."""
+    program = chromium_from_npm(CHROMIUM)
+    plan = plans.everything()
+    with lonely_provider(bench) as (provider, enter), front(provider, enter) as url:
+        page = os.path.join(bench.folder, "page.html")
+        with open(f"{CLIENTS}/fetch.html") as source, open(page, "w") as target:
+            target.write(source.read().replace("of PLAN", f"of {json.dumps(plan)}").replace("URL +", f"{json.dumps(url)} +"))
+        options = ["--headless", "--no-sandbox", "--no-zygote", "--disable-gpu", "--ignore-certificate-errors",
+                   "--disable-web-security", f"--user-data-dir={bench.folder}/profile", "--remote-debugging-port=0"]
+        recording = bench.start(["--", *enter, program, *options, f"file://{page}"], env=bench.environment(HOME=bench.folder))
+        entries = wait_for(lambda: provider.logged() > len(plan) and provider.entries(len(plan) + 1), "the page to end")
+        browser = next(pid for pid in descendants(recording.pid) if executable_of(pid) == program)
+        os.kill(browser, signal.SIGTERM)
+        recording.wait()
+    compare(recording, entries, pids=pids_of(recording, program))
 
 
 @case

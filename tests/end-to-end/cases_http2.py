@@ -11,10 +11,10 @@ from harness import CLIENTS, Skip, case, check, need
 
 
 @contextlib.contextmanager
-def front(bench):
-    """The address of the server. It is no child of what is recorded."""
+def front(provider, enter=()):
+    """The address of the server, which the command `enter` starts. It is no child of what is recorded."""
     need("node")
-    server = subprocess.Popen(["node", f"{CLIENTS}/http2-front.js", bench.provider.url, os.path.dirname(bench.provider.ca)],
+    server = subprocess.Popen([*enter, "node", f"{CLIENTS}/http2-front.js", provider.url, os.path.dirname(provider.ca)],
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         yield f"https://localhost:{int(server.stdout.readline())}"
@@ -24,7 +24,7 @@ def front(bench):
 
 
 def record_and_compare(bench, command, plan):
-    with front(bench) as url:
+    with front(bench.provider) as url:
         recording = bench.record(["env", f"DEMO_URL={url}", *command])
     check(recording.status == 0, f"status {recording.status}: {recording.text()}")
     compare(recording, bench.provider.entries(len(plan)))
