@@ -48,6 +48,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, OISP_FILE_ENTRIES);
 	__type(key, __u32);
 	__type(value, struct oisp_file_entry);

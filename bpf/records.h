@@ -280,6 +280,52 @@ struct oisp_counters {
 	__u64 unknown_calls;  /* returns without an entry */
 };
 
+/*
+ * What the helper says besides records (ipc-schema/probe.capnp), as plain structs. `hello` comes first on every
+ * connection.
+ */
+struct oisp_hello {
+	__s64 boot_time_offset_ns; /* CLOCK_REALTIME - CLOCK_BOOTTIME when this was sent */
+	__u64 ring_bytes;
+	__u32 max_capture;	 /* bytes a call */
+	__u32 missing_hooks; /* bit N: this kernel lacks hook N of OISP_HOOKS */
+	__u32 uprobe_multi;	 /* 1; else perf uprobes */
+	__u32 adopted;		 /* 1: this helper took over the probes of one that died */
+};
+
+/* Tracepoints of the kernel side by their kernel names, those first that it cannot do without. */
+#define OISP_HOOKS \
+	{ \
+		"sched_process_fork", "sched_process_exec", "sched_process_exit", "inet_sock_set_state", \
+			"sock_send_length", "sock_recv_length", "vm_unmapped_area" \
+	}
+#define OISP_HOOK_COUNT 7
+#define OISP_HOOKS_REQUIRED 3
+
+/* What became of a file. */
+#define OISP_FILE_PROBED 0
+#define OISP_FILE_NO_TLS_LIBRARY 1
+#define OISP_FILE_REFUSED 2 /* a TLS library is there, but the scanner is not certain of it */
+#define OISP_FILE_OPEN_FAILED 3
+#define OISP_FILE_SCAN_FAILED 4 /* the scanner died or broke its limits */
+#define OISP_FILE_ATTACH_FAILED 5
+#define OISP_FILE_TABLE_FULL 6 /* all that can be probed at once is */
+
+/*
+ * All but key, file, outcome and error comes from a scanner that has read a stranger's file: text to be shown
+ * escaped, never acted upon. Texts are NUL-terminated or fill their array.
+ */
+struct oisp_file_report {
+	struct oisp_file_key key;
+	__u32 file; /* number of the file that carries the probes, as in oisp_site_slot; 0: none */
+	__u32 outcome;
+	__s32 error; /* errno */
+	__u32 sites;
+	char family[32];  /* "OpenSSL 3.0" */
+	char reason[160]; /* why it was refused */
+	char name[64];	  /* last component of the path, where the launcher gave the file */
+};
+
 #if defined(__cplusplus)
 #define OISP_STATIC_ASSERT(condition, text) static_assert(condition, text)
 #else
@@ -298,5 +344,7 @@ OISP_STATIC_ASSERT(sizeof(struct oisp_connection) == 80 + 56, "connection layout
 OISP_STATIC_ASSERT(sizeof(struct oisp_client_hello) == 80 + 16 + OISP_HELLO_BYTES, "client hello layout");
 OISP_STATIC_ASSERT(sizeof(struct oisp_file_record) == 80 + 40, "file record layout");
 OISP_STATIC_ASSERT(sizeof(struct oisp_site) == 88, "site layout");
+OISP_STATIC_ASSERT(sizeof(struct oisp_hello) == 32, "hello layout");
+OISP_STATIC_ASSERT(sizeof(struct oisp_file_report) == 32 + 256, "file report layout");
 
 #endif

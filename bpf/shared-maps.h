@@ -24,7 +24,7 @@ struct oisp_control {
 	__u32 canary_returns;
 	/* Notes of the helper to its successor. */
 	__u32 uprobe_multi; /* 1: the site programs are of that kind, else perf uprobes */
-	__u32 missing;      /* bit N: hook number N of the loader's list is not there */
+	__u32 missing_hooks; /* as in oisp_hello */
 	__u32 reserved[2];
 };
 
@@ -52,29 +52,42 @@ struct oisp_session {
 	__u8 reserved[2];
 };
 
-/* Element of `file_table`: what the helper knows of a file. Written and read by helpers only. */
+/*
+ * Element of `file_table`: what the helper knows of a file; mapped by it, and by its successor. File number N is
+ * element N - 1.
+ */
 struct oisp_file_entry {
-	struct oisp_file_key key; /* as the kernel's records name it */
-	__u64 stat_device;        /* as fstat names it; differs from `key` on overlayfs and btrfs */
-	__u64 stat_inode;
-	__u64 stat_bytes;
-	__u64 stat_changed_ns; /* mtime */
-	__u32 in_use;
-	__u32 outcome; /* schema::FileReport::Outcome */
-	__s32 error;
-	__u32 alias_of;   /* number of the file with the same inode that carries the probes, or 0 */
-	__u32 site_count;
-	__u32 entry_links; /* descriptors that the launcher keeps for it, by kind */
-	__u32 return_links;
-	__u32 given; /* 1: by the launcher, before the start */
-	__u64 added_ns;
-	char family[32];
-	char reason[160];
-	char name[64];
+	struct oisp_file_report report;
+	__u64 content; /* tells whether the inode still holds what was probed */
+	__u32 state;   /* below */
+	__u32 given;   /* 1: by the command line, before the start */
 };
+#define OISP_ENTRY_FREE 0
+#define OISP_ENTRY_BEGUN 1 /* whoever finds it so after a death undoes what there is */
+#define OISP_ENTRY_DONE 2
+
+/*
+ * Maps and programs that outlive a helper: the launcher keeps them by these keys. Links of file number N are kept
+ * by the key OISP_PART_LINKS + N, those of the hooks by OISP_PART_LINKS.
+ */
+#define OISP_PART_EVENTS 0
+#define OISP_PART_FILES 1
+#define OISP_PART_COUNTERS 2
+#define OISP_PART_CONTROL 3
+#define OISP_PART_WATCHED 4
+#define OISP_PART_SITE_SLOTS 5
+#define OISP_PART_FILE_TABLE 6
+#define OISP_PART_SESSIONS 7
+#define OISP_PART_SEEN_FILES 8
+#define OISP_PART_HELD 9
+#define OISP_PART_SITE_ENTRY 10
+#define OISP_PART_SITE_RETURN 11
+#define OISP_PART_FIND_MAPPINGS 12
+#define OISP_PART_COUNT 13
+#define OISP_PART_LINKS 32
 
 OISP_STATIC_ASSERT(sizeof(struct oisp_control) == 48, "control layout");
 OISP_STATIC_ASSERT(sizeof(struct oisp_session) == 40, "session layout");
-OISP_STATIC_ASSERT(sizeof(struct oisp_file_entry) == 88 + 256, "file entry layout");
+OISP_STATIC_ASSERT(sizeof(struct oisp_file_entry) == sizeof(struct oisp_file_report) + 16, "file entry layout");
 
 #endif

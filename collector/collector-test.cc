@@ -67,7 +67,7 @@ TEST_CASE("a request to a model, from records to events") {
   records.fork(shell, 101 * kSecond, child);
   records.exec(curl, 101 * kSecond + 5000, "/usr/bin/curl", std::string("curl\0--key=", 11) + kKey + '\0');
   records.mapped(curl, 101 * kSecond + 6000, kLibssl, "libssl.so.3");
-  run.send_file(kLibssl, schema::FileReport::Outcome::PROBED, "openssl 3.0", "libssl.so.3");
+  run.send_file(kLibssl, OISP_FILE_PROBED, "openssl 3.0", "libssl.so.3");
   run.send_records();
   open_stream(records, curl, 102 * kSecond, 0x7f01, 900);
   const std::string request = request_text();
@@ -237,8 +237,8 @@ TEST_CASE("each TLS connection that was not read is a blind spot with its reason
   records.exec(curl, 1 * kSecond, "/usr/bin/curl", "curl", OISP_KIND_PROCESS_EXEC, {.device = 8, .inode = 30});
   const Who odd{.tgid = 40};
   records.exec(odd, 1 * kSecond, "/opt/odd", "odd", OISP_KIND_PROCESS_EXEC, {.device = 8, .inode = 40});
-  run.send_file({.device = 8, .inode = 40}, schema::FileReport::Outcome::REFUSED, "openssl 3.0", "odd");
-  run.send_file({.device = 8, .inode = 11}, schema::FileReport::Outcome::REFUSED, "", "libgnutls.so",
+  run.send_file({.device = 8, .inode = 40}, OISP_FILE_REFUSED, "openssl 3.0", "odd");
+  run.send_file({.device = 8, .inode = 11}, OISP_FILE_REFUSED, "", "libgnutls.so",
                 "GnuTLS: not supported yet");
   run.send_records();
   for (const Who& who : {wget, tool, odd}) {

@@ -20,9 +20,6 @@ inline constexpr std::uint64_t kCreditPortion = 256 * 1024;
 // CPUs that a record may name: the kernel's own NR_CPUS is at most this.
 inline constexpr std::uint32_t kMostCpus = 8192;
 
-// Texts of a FileReport and a Hello (paths are 4,096 at most).
-inline constexpr std::size_t kMostReportText = 4096;
-
 // Processes that are known at once. A watched tree of this size is a build of a large project.
 inline constexpr std::size_t kMostProcesses = 16384;
 // A process is kept this long after its exit, for what is still on its way about it.

@@ -1,6 +1,8 @@
 // Records and spans made by hand, for the tests of everything behind the ring.
 #pragma once
 
+#include <capnp/blob.h>
+
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -19,6 +21,12 @@ struct Who {
   std::uint64_t start_ns = 100 * kSecond;
   std::uint32_t exec_count = 1;
 };
+
+// One of the helper's structs as it sends it.
+template <typename T>
+capnp::Data::Reader data_of(const T& what) {
+  return {reinterpret_cast<const kj::byte*>(&what), sizeof what};
+}
 
 // A span of a ring as the kernel lays it out.
 class SpanMaker {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/event-loop/timer.h"
+#include "base/text-array.h"
 #include "collector/frame.h"
 #include "collector/session.h"
 #include "collector/test-records.h"
@@ -103,13 +104,16 @@ class Run {
       const auto message = reader.template getRoot<schema::ToHelper>();
       if (message.isCredit()) credit += message.getCredit();
     });
+    constexpr const char* kHooks[] = OISP_HOOKS;
+    oisp_hello hello{};
+    hello.boot_time_offset_ns = 1'767'434'400 * static_cast<std::int64_t>(kSecond);
+    hello.uprobe_multi = 1;
+    hello.adopted = adopted ? 1 : 0;
+    for (unsigned i = 0; i < std::size(kHooks); ++i) {
+      if (std::find(missing.begin(), missing.end(), kHooks[i]) != missing.end()) hello.missing_hooks |= 1u << i;
+    }
     capnp::MallocMessageBuilder message;
-    auto hello = message.initRoot<schema::FromHelper>().initHello();
-    hello.setBootTimeOffsetNs(1'767'434'400 * static_cast<std::int64_t>(kSecond));
-    hello.setUprobes("uprobe_multi");
-    hello.setAdopted(adopted);
-    auto list = hello.initMissing(static_cast<unsigned>(missing.size()));
-    for (unsigned i = 0; i < missing.size(); ++i) list.set(i, missing[i]);
+    message.initRoot<schema::FromHelper>().setHello(data_of(hello));
     helper->send(message);
   }
 
@@ -131,17 +135,14 @@ class Run {
     records.clear();
   }
 
-  void send_file(oisp_file_key key, schema::FileReport::Outcome outcome, const char* family, const char* name,
+  void send_file(oisp_file_key key, std::uint32_t outcome, const char* family, const char* name,
                  const char* reason = "") {
+    oisp_file_report report{.key = key, .file = 0, .outcome = outcome, .error = 0, .sites = 12};
+    fill_text(report.family, family);
+    fill_text(report.reason, reason);
+    fill_text(report.name, name);
     capnp::MallocMessageBuilder message;
-    auto file = message.initRoot<schema::FromHelper>().initFile();
-    file.setDevice(key.device);
-    file.setInode(key.inode);
-    file.setOutcome(outcome);
-    file.setFamily(family);
-    file.setName(name);
-    file.setReason(reason);
-    file.setSites(12);
+    message.initRoot<schema::FromHelper>().setFile(data_of(report));
     helper->send(message);
   }
 
@@ -154,12 +155,13 @@ class Run {
 
   void send_end(std::uint64_t wait_status = 0) {
     REQUIRE(send_order(launcher_.get(), {.kind = OrderKind::finish, .detail = 0, .value = wait_status}).ok());
-    capnp::MallocMessageBuilder counters;
-    auto values = counters.initRoot<schema::FromHelper>().initCounters().initValues(sizeof(oisp_counters) / 8);
+    oisp_counters sums{};
     for (unsigned family = 0; family < OISP_FAMILY_COUNT; ++family) {
-      values.set(family, records.sequence[family]);
-      values.set(2 * OISP_FAMILY_COUNT + family, dropped[family]);
+      sums.sequence[family] = records.sequence[family];
+      sums.dropped[family] = dropped[family];
     }
+    capnp::MallocMessageBuilder counters;
+    counters.initRoot<schema::FromHelper>().setCounters(data_of(sums));
     helper->send(counters);
     capnp::MallocMessageBuilder drained;
     drained.initRoot<schema::FromHelper>().setDrained();

@@ -1,123 +1,56 @@
 #include "ipc-schema/helper-codec.h"
 
-#include <capnp/message.h>
-#include <capnp/serialize.h>
-#include <kj/exception.h>
-#include <probe.capnp.h>
-
-#include <array>
 #include <cstring>
 
-#include "base/text-array.h"
+#include "base/bug.h"
 
 namespace oisp {
 namespace {
 
-// The deepest request is one struct without pointers.
-constexpr std::uint64_t kMostWords = kMostRequestBytes / sizeof(capnp::word);
-constexpr std::size_t kHeadBytes = 8;
-
-Frame frame_of(capnp::MessageBuilder& message) {
-  const kj::Array<capnp::word> words = capnp::messageToFlatArray(message);
-  const auto bytes = words.asBytes();
-  Frame frame(bytes.size());
-  std::memcpy(frame.data(), bytes.begin(), bytes.size());
-  return frame;
-}
-
-capnp::Text::Reader text_of(const std::string& text) { return {text.c_str(), text.size()}; }
-
-std::optional<CollectorRequest> request_of(schema::ToHelper::Reader reader) {
-  CollectorRequest request;
-  switch (reader.which()) {
-    case schema::ToHelper::UNSET:
-      return {};
-    case schema::ToHelper::CREDIT:
-      request.kind = CollectorRequest::Kind::credit;
-      request.credit_bytes = reader.getCredit();
-      return request;
-    case schema::ToHelper::IGNORE_STREAM:
-      request.kind = CollectorRequest::Kind::ignore_stream;
-      request.tgid = reader.getIgnoreStream().getTgid();
-      request.session = reader.getIgnoreStream().getSession();
-      return request;
-    case schema::ToHelper::ASK_COUNTERS:
-      request.kind = CollectorRequest::Kind::ask_counters;
-      return request;
-    case schema::ToHelper::RELEASE_FILE:
-      request.kind = CollectorRequest::Kind::release_file;
-      request.device = reader.getReleaseFile().getDevice();
-      request.inode = reader.getReleaseFile().getInode();
-      return request;
-  }
-  return {};
-}
+constexpr std::uint64_t low_high(std::uint64_t low, std::uint64_t high) { return low | high << 32; }
 
 }  // namespace
 
-Frame encode_hello(const HelperHello& hello) {
-  capnp::MallocMessageBuilder message;
-  auto root = message.initRoot<schema::FromHelper>().initHello();
-  root.setBootTimeOffsetNs(hello.boot_time_offset_ns);
-  root.setUprobes(text_of(std::string(hello.uprobes)));
-  root.setMaxCapture(hello.max_capture);
-  root.setRingBytes(hello.ring_bytes);
-  root.setAdopted(hello.adopted);
-  auto missing = root.initMissing(static_cast<unsigned>(hello.missing.size()));
-  for (unsigned i = 0; i < missing.size(); ++i) missing.set(i, text_of(hello.missing[i]));
-  return frame_of(message);
+// Cap'n Proto encoding, "Serialization over a stream" and "Pointers".
+FrameHead make_frame_head(HelperSays kind, std::uint64_t position, std::size_t bytes) {
+  OISP_BUG_IF(bytes == 0 || bytes % 8 != 0 || bytes >= std::size_t{1} << 29);
+  // FromHelper has two data words (the union's tag, the position) and one pointer. The Data is another
+  // segment as a whole, so the pointer is a double-far one: its landing pad, two words, says where the
+  // bytes begin and what they are.
+  constexpr std::uint64_t kFar = 2;
+  constexpr std::uint64_t kDoubleFar = kFar | 4;
+  constexpr std::uint64_t kByteList = 2;
+  const std::uint64_t words[] = {
+      low_high(2 - 1, 6),                     // segments less one; words of the first
+      low_high(bytes / 8, 0),                 // words of the second; padding
+      low_high(0, 2 | 1 << 16),               // root: struct, 2 data words, 1 pointer
+      static_cast<std::uint64_t>(kind),       // data word 0
+      position,                               // data word 1
+      low_high(kDoubleFar | 4 << 3, 0),       // pointer: the pad is word 4 of segment 0
+      low_high(kFar | 0 << 3, 1),             // pad: the bytes begin at word 0 of segment 1
+      low_high(1, kByteList | (bytes << 3)),  // pad: a list of so many bytes
+  };
+  FrameHead head;
+  static_assert(sizeof words == sizeof head);
+  std::memcpy(head.data(), words, sizeof words);
+  return head;
 }
 
-Frame encode_file_report(const oisp_file_entry& file, std::uint32_t number) {
-  capnp::MallocMessageBuilder message;
-  auto root = message.initRoot<schema::FromHelper>().initFile();
-  root.setDevice(file.key.device);
-  root.setInode(file.key.inode);
-  root.setFile(number);
-  root.setOutcome(static_cast<schema::FileReport::Outcome>(file.outcome));
-  root.setError(file.error);
-  root.setSites(file.site_count);
-  root.setFamily(text_of(std::string(view_text(file.family))));
-  root.setReason(text_of(std::string(view_text(file.reason))));
-  root.setName(text_of(std::string(view_text(file.name))));
-  return frame_of(message);
-}
-
-Frame encode_counters(std::span<const std::uint64_t> values) {
-  capnp::MallocMessageBuilder message;
-  auto list = message.initRoot<schema::FromHelper>().initCounters().initValues(static_cast<unsigned>(values.size()));
-  for (unsigned i = 0; i < list.size(); ++i) list.set(i, values[i]);
-  return frame_of(message);
-}
-
-Frame encode_drained() {
-  capnp::MallocMessageBuilder message;
-  message.initRoot<schema::FromHelper>().setDrained();
-  return frame_of(message);
-}
-
-Result<std::optional<DecodedRequest>, DecodeError> decode_request(std::span<const std::byte> bytes) {
-  if (bytes.size() < kHeadBytes) return std::optional<DecodedRequest>{};
-  std::uint32_t more_segments = 0;
-  std::uint32_t words = 0;
-  std::memcpy(&more_segments, bytes.data(), sizeof more_segments);
-  std::memcpy(&words, bytes.data() + sizeof more_segments, sizeof words);
-  if (more_segments != 0 || words == 0 || words >= kMostWords) return DecodeError::malformed;
-  const std::size_t frame_bytes = kHeadBytes + words * sizeof(capnp::word);
-  if (bytes.size() < frame_bytes) return std::optional<DecodedRequest>{};
-  // The input need not be aligned for words.
-  std::array<capnp::word, kMostWords> copy;
-  std::memcpy(copy.data(), bytes.data() + kHeadBytes, words * sizeof(capnp::word));
-  try {
-    const kj::ArrayPtr<const capnp::word> segment(copy.data(), words);
-    const kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>> segments(&segment, 1);
-    capnp::SegmentArrayMessageReader reader(segments, {.traversalLimitInWords = kMostWords, .nestingLimit = 4});
-    const std::optional<CollectorRequest> request = request_of(reader.getRoot<schema::ToHelper>());
-    if (!request) return DecodeError::malformed;
-    return std::optional<DecodedRequest>{DecodedRequest{.request = *request, .frame_bytes = frame_bytes}};
-  } catch (const kj::Exception&) {
-    return DecodeError::malformed;
-  }
+std::optional<CollectorRequest> decode_request(std::span<const std::byte, kRequestBytes> frame) {
+  std::uint64_t words[kRequestBytes / 8];
+  static_assert(sizeof words == kRequestBytes);
+  std::memcpy(words, frame.data(), sizeof words);
+  // One segment of four words; its root a struct of three data words without pointers.
+  if (words[0] != low_high(0, 4) || words[1] != low_high(0, 3)) return {};
+  const auto kind = static_cast<CollectorRequest::Kind>(words[2] & 0xffff);
+  if (kind < CollectorRequest::Kind::credit || kind > CollectorRequest::Kind::release_file) return {};
+  // The union's members overlap: who reads one knows the kind.
+  return CollectorRequest{.kind = kind,
+                          .credit_bytes = words[3],
+                          .tgid = static_cast<std::uint32_t>(words[3]),
+                          .session = words[4],
+                          .device = words[3],
+                          .inode = words[4]};
 }
 
 }  // namespace oisp

@@ -1,53 +1,28 @@
-// The helper's side of the probe channel (probe.capnp): what it says, encoded, and the one function
-// that decodes what the collector says. The spans of records are not here: the helper sends those
-// without a copy.
+// The helper's side of the probe channel (probe.capnp), word by word: all that it says is one shape of
+// Cap'n Proto message, all that it hears another. So nothing is parsed where there is privilege.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <string>
-#include <string_view>
-#include <vector>
-
-#include "base/result.h"
-#include "bpf/shared-maps.h"
 
 namespace oisp {
 
-using Frame = std::vector<std::byte>;
+// Kinds of FromHelper, as its union numbers them.
+enum class HelperSays : std::uint64_t { hello = 1, records = 2, file = 3, counters = 4, drained = 5 };
 
-struct HelperHello {
-  std::int64_t boot_time_offset_ns = 0;
-  std::string_view uprobes;
-  std::uint64_t max_capture = 0;
-  std::uint64_t ring_bytes = 0;
-  bool adopted = false;
-  std::vector<std::string> missing;
-};
+// What stands before the bytes of a message: the stream header for two segments and the first segment, a
+// FromHelper whose Data is the whole second segment.
+using FrameHead = std::array<std::byte, 64>;
 
-// Numbered as in the schema.
-enum class FileOutcome : std::uint32_t {
-  probed = 0,
-  no_tls_library = 1,
-  refused = 2,
-  open_failed = 3,
-  scan_failed = 4,
-  attach_failed = 5,
-  table_full = 6,
-};
-
-// Each gives one whole stream frame.
-Frame encode_hello(const HelperHello& hello);
-// `number`: of the file that carries the probes, or 0.
-Frame encode_file_report(const oisp_file_entry& file, std::uint32_t number);
-Frame encode_counters(std::span<const std::uint64_t> values);
-Frame encode_drained();
+// `position`: of records. `bytes`: of the Data that follows; a multiple of 8, above 0 and below 2^29.
+FrameHead make_frame_head(HelperSays kind, std::uint64_t position, std::size_t bytes);
 
 // What the collector may ask for.
 struct CollectorRequest {
-  enum class Kind { credit, ignore_stream, ask_counters, release_file };
+  enum class Kind : std::uint16_t { credit = 1, ignore_stream = 2, ask_counters = 3, release_file = 4 };
   Kind kind = Kind::credit;
   std::uint64_t credit_bytes = 0;
   std::uint32_t tgid = 0;
@@ -56,18 +31,10 @@ struct CollectorRequest {
   std::uint64_t inode = 0;
 };
 
-struct DecodedRequest {
-  CollectorRequest request;
-  std::size_t frame_bytes = 0;  // how much of the input it was
-};
+// Every ToHelper as a stream frame: its header, the root pointer, three words.
+inline constexpr std::size_t kRequestBytes = 40;
 
-enum class DecodeError { malformed };
-
-// A frame from the collector is never larger than this.
-inline constexpr std::size_t kMostRequestBytes = 256;
-
-// Decodes the first frame in `bytes`, a stranger's: nothing where it is not whole yet. No exception
-// leaves it.
-Result<std::optional<DecodedRequest>, DecodeError> decode_request(std::span<const std::byte> bytes);
+// Nothing where `frame`, a stranger's, is anything else.
+std::optional<CollectorRequest> decode_request(std::span<const std::byte, kRequestBytes> frame);
 
 }  // namespace oisp

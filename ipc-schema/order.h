@@ -38,9 +38,9 @@ enum class OrderKind : std::uint32_t {
   sink = 37,       // to collector: fd of a new connection with an exporter; name: sink; detail: SinkKind
   drain = 38,      // to helper: send all that is in the ring, then say `drained` to the collector
   // helper -> launcher, on the store channel (descriptors: helper -> launcher)
-  keep = 48,          // name, fd: hold this for the next helper
-  forget = 49,        // name: no longer
-  want_scanner = 50,  // start an elf-scanner and send me its connection
+  keep = 48,     // value: key, fd: hold this for the next helper; several may share a key
+  forget = 49,   // value: key: no longer
+  scan = 50,     // fd: start an elf-scanner on this end of a connection
   held = 51,          // value: tgid stopped by the kernel program; also launcher -> command line
   release = 52,       // value: tgid whose files are probed: continue it; also launcher -> command line
 };
@@ -93,5 +93,8 @@ Result<SocketPair> make_stream_pair(int send_buffer_bytes);
 // Where a role finds what its launcher gave it.
 inline constexpr int kOrdersFd = 3;  // every role
 inline constexpr int kStoreFd = 4;   // the helper alone
+// The helper alone: what was kept under a key below kMostParts lies at kFirstPartFd + key.
+inline constexpr int kFirstPartFd = 5;
+inline constexpr std::uint64_t kMostParts = 32;
 
 }  // namespace oisp

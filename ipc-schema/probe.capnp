@@ -13,12 +13,14 @@
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("oisp::schema");
 
+# What the helper says has one shape only, and so has what it hears: it writes and reads both word by word
+# (ipc-schema/helper-codec.h) and links no decoder. Data is a struct of bpf/records.h or a span of the ring.
+
 struct FromHelper {
   union {
     unset @0 :Void;
 
-    hello @1 :Hello;
-    # First message on every connection.
+    hello @1 :Data;  # struct oisp_hello; the first message on every connection
 
     records :group {
       # One contiguous span of a ring, kernel headers included (BPF_RINGBUF_HDR_SZ = 8 bytes each:
@@ -28,50 +30,15 @@ struct FromHelper {
       span @3 :Data;
     }
 
-    file @4 :FileReport;
+    file @4 :Data;  # struct oisp_file_report: what became of one file
 
-    counters :group {
-      # Sums over all CPUs, in the order of struct oisp_counters. Sent on `askCounters`, and in answer to an order
-      # to drain: then all records that they count come before `drained`.
-      values @5 :List(UInt64);
-    }
+    counters @5 :Data;
+    # struct oisp_counters, sums over all CPUs. Sent on `askCounters`, and in answer to an order to drain: then all
+    # records that they count come before `drained`.
 
     drained @6 :Void;
     # Answer to an order to drain: all records that were in the ring then have been sent. What comes later is of
     # processes that go on.
-  }
-}
-
-struct Hello {
-  bootTimeOffsetNs @0 :Int64;  # CLOCK_REALTIME - CLOCK_BOOTTIME when this was sent
-  uprobes @1 :Text;            # "uprobe_multi" or "perf"
-  maxCapture @2 :UInt64;       # bytes a call
-  ringBytes @3 :UInt64;
-  adopted @4 :Bool;            # this helper took over the probes of one that died
-  missing @5 :List(Text);      # hooks this kernel lacks, each a word: sock_send_length, vm_unmapped_area, …
-}
-
-struct FileReport {
-  # What became of one file. All of it but `device`, `inode` and `outcome` comes from a scanner that
-  # has read a stranger's file: text to be shown escaped, never acted upon.
-  device @0 :UInt64;
-  inode @1 :UInt64;
-  file @2 :UInt32;      # the helper's number for it, as in oisp_site_slot; 0 if none was given
-  outcome @3 :Outcome;
-  error @4 :Int32;      # errno, for openFailed and attachFailed
-  family @5 :Text;      # "openssl 3.0", …
-  reason @6 :Text;      # why it was refused
-  sites @7 :UInt32;
-  name @8 :Text;        # last component of the path, where the kernel gave one
-
-  enum Outcome {
-    probed @0;
-    noTlsLibrary @1;
-    refused @2;       # a TLS library is there, but the scanner is not certain of it
-    openFailed @3;
-    scanFailed @4;    # the scanner died or broke its limits
-    attachFailed @5;
-    tableFull @6;
   }
 }
 

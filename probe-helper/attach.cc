@@ -7,8 +7,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <charconv>
+#include <cstdio>
 #include <cstring>
+#include <memory>
 #include <string>
 
 namespace oisp {
@@ -81,48 +82,22 @@ Result<OwnedFd> attach_perf(const UprobeKind& kind, int program, int file, const
   return link;
 }
 
-// A number that the kernel writes into a file of its own, after `prefix`.
-Result<std::uint32_t> read_number(const char* path, std::string_view prefix) {
-  const OwnedFd file(::open(path, O_RDONLY | O_CLOEXEC));
-  if (!file) return errno_fault(std::string("open ") + path);
-  char text[32];
-  const ssize_t got = ::read(file.get(), text, sizeof text);
+// A number in a file of the kernel's own.
+Result<std::uint32_t> read_number(const char* path, const char* format) {
+  const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path, "re"), std::fclose);
   std::uint32_t number = 0;
-  if (got <= static_cast<ssize_t>(prefix.size()) ||
-      !std::string_view(text, static_cast<std::size_t>(got)).starts_with(prefix) ||
-      std::from_chars(text + prefix.size(), text + got, number).ec != std::errc{}) {
-    return fault(std::string("no number in ") + path);
-  }
+  if (!file || std::fscanf(file.get(), format, &number) != 1) return errno_fault(std::string("read ") + path);
   return number;
-}
-
-bool is_argument_sound(const oisp_argument& argument) {
-  return argument.kind <= OISP_ARG_POINTER_REGISTER && argument.reg < 32;
 }
 
 }  // namespace
 
 Result<UprobeKind> find_perf_uprobes() {
-  auto type = read_number("/sys/bus/event_source/devices/uprobe/type", "");
+  auto type = read_number("/sys/bus/event_source/devices/uprobe/type", "%u");
   if (!type) return type.error();
-  auto bit = read_number("/sys/bus/event_source/devices/uprobe/format/retprobe", "config:");
+  auto bit = read_number("/sys/bus/event_source/devices/uprobe/format/retprobe", "config:%u");
   if (!bit) return bit.error();
   return UprobeKind{.multi = false, .perf_type = *type, .return_bit = *bit};
-}
-
-bool lacks_uprobe_multi() {
-  const bpf_insn nothing[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
-                              {.code = BPF_JMP | BPF_EXIT}};
-  LIBBPF_OPTS(bpf_prog_load_opts, options);
-  options.expected_attach_type = static_cast<bpf_attach_type>(kTraceUprobeMulti);
-  const OwnedFd program(
-      ::bpf_prog_load(BPF_PROG_TYPE_KPROBE, "oisp_nothing", "GPL", nothing, std::size(nothing), &options));
-  const OwnedFd folder(::open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!program || !folder) return false;
-  // Only a kernel that has it gets so far as to say that a folder cannot be probed.
-  const ProbePoint point;
-  const auto link = attach_multi(program.get(), folder.get(), {&point, 1}, false);
-  return !link && link.error().error != EBADF;
 }
 
 bool may_open_perf_uprobes(const UprobeKind& kind) {
@@ -135,28 +110,23 @@ bool may_open_perf_uprobes(const UprobeKind& kind) {
 Result<std::vector<OwnedFd>> attach_uprobes(const UprobeKind& kind, int program, int file,
                                             std::span<const ProbePoint> points, bool at_return) {
   std::vector<OwnedFd> links;
-  if (points.empty()) return links;
-  if (kind.multi) {
-    auto link = attach_multi(program, file, points, at_return);
+  while (!points.empty()) {
+    const std::size_t count = kind.multi ? points.size() : 1;
+    auto link = kind.multi ? attach_multi(program, file, points, at_return)
+                           : attach_perf(kind, program, file, points.front(), at_return);
     if (!link) return link.error();
     links.push_back(std::move(*link));
-    return links;
-  }
-  for (const ProbePoint& point : points) {
-    auto link = attach_perf(kind, program, file, point, at_return);
-    if (!link) return link.error();
-    links.push_back(std::move(*link));
+    points = points.subspan(count);
   }
   return links;
 }
 
-bool is_site_sound(int file, std::uint64_t file_bytes, const oisp_site& site) {
+bool is_site_sound(int file, const oisp_site& site) {
   if (site.role < OISP_ROLE_READ || site.role > OISP_ROLE_NEW) return false;
   for (const oisp_argument* argument : {&site.session, &site.buffer, &site.length, &site.count, &site.guard}) {
-    if (!is_argument_sound(*argument)) return false;
+    if (argument->kind > OISP_ARG_POINTER_REGISTER || argument->reg >= 32) return false;
   }
   if (site.bytes_length == 0 || site.bytes_length > OISP_SITE_BYTES) return false;
-  if (site.offset >= file_bytes || file_bytes - site.offset < site.bytes_length) return false;
   std::uint8_t bytes[OISP_SITE_BYTES];
   const ssize_t got = ::pread(file, bytes, site.bytes_length, static_cast<off_t>(site.offset));
   return got == static_cast<ssize_t>(site.bytes_length) && std::memcmp(bytes, site.bytes, site.bytes_length) == 0;

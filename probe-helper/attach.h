@@ -8,7 +8,7 @@
 
 #include "base/owned-fd.h"
 #include "base/result.h"
-#include "bpf/records.h"
+#include "bpf/shared-maps.h"
 
 namespace oisp {
 
@@ -21,10 +21,6 @@ struct UprobeKind {
 
 // Reads what perf uprobes are called here; before the sandbox.
 Result<UprobeKind> find_perf_uprobes();
-
-// Does the kernel say that it has no uprobe_multi? Asked with an empty program, long before the
-// sensor's own are loaded: verifying those takes long.
-bool lacks_uprobe_multi();
 
 // May this process open perf uprobes? Nothing is placed.
 bool may_open_perf_uprobes(const UprobeKind& kind);
@@ -39,8 +35,12 @@ struct ProbePoint {
 Result<std::vector<OwnedFd>> attach_uprobes(const UprobeKind& kind, int program, int file,
                                             std::span<const ProbePoint> points, bool at_return);
 
+// Proves, on a child of our own, that probes do no harm here before any is placed in a stranger. The two
+// programs count their hits in `control`. Null where all is well, or the word for what is not.
+const char* try_canary(const UprobeKind& kind, int entry, int at_return, oisp_control& control);
+
 // Is this site what its file holds, and does it make sense? A probe in the middle of an instruction
 // would corrupt the program, so the bytes are compared with what the scanner saw.
-bool is_site_sound(int file, std::uint64_t file_bytes, const oisp_site& site);
+bool is_site_sound(int file, const oisp_site& site);
 
 }  // namespace oisp

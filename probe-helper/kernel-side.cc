@@ -7,75 +7,130 @@
 #include <sensor.skel.h>
 #include <unistd.h>
 
-#include <cstdarg>
-#include <cstdio>
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
 
 #include "base/log.h"
 #include "probe-helper/limits.h"
 
 namespace oisp {
-
-const std::array<const char*, kKeptCount> kKeptNames = {
-    "map:events",      "map:files",        "map:counters",       "map:control",    "map:watched",
-    "map:site_slots",  "map:file_table",   "map:sessions",       "map:seen_files", "map:held",
-    "prog:site_entry", "prog:site_return", "prog:find_mappings",
-};
-
 namespace {
+
+// By OISP_PART_*, as the object file names them.
+constexpr const char* kPartNames[OISP_PART_COUNT] = {
+    "events",   "files",      "counters", "control",    "watched",     "site_slots",   "file_table",
+    "sessions", "seen_files", "held",     "site_entry", "site_return", "find_mappings"};
 
 // BPF_TRACE_UPROBE_MULTI, newer than the headers built with.
 constexpr auto kUprobeMulti = static_cast<bpf_attach_type>(48);
 
-// Programs on BTF tracepoints. Bit numbers of oisp_control.missing are the places in this list.
-struct Hook {
-  const char* program;
-  const char* tracepoint;
-  bool required;
+// Tracepoints, and the programs on them.
+constexpr const char* kHooks[OISP_HOOK_COUNT] = OISP_HOOKS;
+constexpr const char* kHookPrograms[OISP_HOOK_COUNT] = {
+    "on_fork", "on_exec", "on_exit", "on_socket_state", "on_socket_send", "on_socket_receive", "on_mapping"};
+
+struct DestroySkeleton {
+  void operator()(sensor_bpf* skeleton) const { sensor_bpf__destroy(skeleton); }
 };
-constexpr Hook kHooks[] = {
-    {"on_fork", "sched_process_fork", true},       {"on_exec", "sched_process_exec", true},
-    {"on_exit", "sched_process_exit", true},       {"on_socket_state", "inet_sock_set_state", false},
-    {"on_socket_send", "sock_send_length", false}, {"on_socket_receive", "sock_recv_length", false},
-    {"on_mapping", "vm_unmapped_area", false},
+using Skeleton = std::unique_ptr<sensor_bpf, DestroySkeleton>;
+using KernelTypes = std::unique_ptr<btf, void (*)(btf*)>;
+
+struct Loaded {
+  Skeleton skeleton;
+  KernelSide kernel;
+  UprobeKind uprobes;
 };
 
-int print_libbpf(libbpf_print_level level, const char* format, va_list arguments) {
-  if (level == LIBBPF_DEBUG) return 0;
-  char line[400];
-  (void)std::vsnprintf(line, sizeof line, format, arguments);
-  log_debug("%s", line);
-  return 0;
-}
+Refusal failure(const Fault& fault) { return {.detail = fault.text()}; }
 
 Refusal refusal_of_load(int error) {
-  if (error == EPERM || error == EACCES) {
-    return {.exit_status = 3,
-            .sentence = "the kernel does not let this process load BPF programs (" + std::string(std::strerror(error)) +
-                        "): run as root outside of containers without CAP_BPF and CAP_PERFMON, and without "
-                        "lockdown=confidentiality"};
-  }
-  return {.exit_status = 4,
-          .sentence = "this kernel does not take the sensor's programs (" + std::string(std::strerror(error)) +
-                      "): Linux 6.1 or later is needed"};
+  const bool no_rights = error == EPERM || error == EACCES;
+  return {.exit_status = no_rights ? 3 : 4,
+          .word = no_rights ? "no_right_to_load" : "programs_refused",
+          .detail = std::strerror(error)};
 }
 
-Skeleton open_skeleton(bool uprobe_multi, bool with_optional, const btf* kernel_types) {
-  Skeleton skeleton(sensor_bpf__open());
-  if (!skeleton) return skeleton;
-  for (const Hook& hook : kHooks) {
-    const std::string type = std::string("btf_trace_") + hook.tracepoint;
-    const bool there = ::btf__find_by_name_kind(kernel_types, type.c_str(), BTF_KIND_TYPEDEF) > 0;
-    if (hook.required || (there && with_optional)) continue;
-    (void)::bpf_program__set_autoload(::bpf_object__find_program_by_name(skeleton->obj, hook.program), false);
+bpf_program* program_of(const Skeleton& skeleton, const char* name) {
+  return ::bpf_object__find_program_by_name(skeleton->obj, name);
+}
+
+// Where a hook is there but of another shape, the sensor does without all that it can do without.
+Result<Skeleton, Refusal> load_programs(bool multi, const btf* kernel_types) {
+  int error = 0;
+  for (const bool with_optional : {true, false}) {
+    Skeleton skeleton(sensor_bpf__open());
+    if (!skeleton) return refusal_of_load(errno);
+    for (std::size_t i = OISP_HOOKS_REQUIRED; i < OISP_HOOK_COUNT; ++i) {
+      const std::string type = std::string("btf_trace_") + kHooks[i];
+      const bool there = ::btf__find_by_name_kind(kernel_types, type.c_str(), BTF_KIND_TYPEDEF) > 0;
+      (void)::bpf_program__set_autoload(program_of(skeleton, kHookPrograms[i]), there && with_optional);
+    }
+    for (const char* name : {"site_entry", "site_return", "canary_entry", "canary_return"}) {
+      if (multi) (void)::bpf_program__set_expected_attach_type(program_of(skeleton, name), kUprobeMulti);
+    }
+    skeleton->rodata->max_capture = kMaxCapture;
+    error = -sensor_bpf__load(skeleton.get());
+    if (error == 0) return skeleton;
   }
-  skeleton->rodata->max_capture = kMaxCapture;
-  if (uprobe_multi) {
-    for (bpf_program* program : {skeleton->progs.site_entry, skeleton->progs.site_return, skeleton->progs.canary_entry,
-                                 skeleton->progs.canary_return}) {
-      (void)::bpf_program__set_expected_attach_type(program, kUprobeMulti);
+  return refusal_of_load(error);
+}
+
+// Own descriptors of the parts, so that the skeleton can go.
+Result<KernelSide> take_parts(const Skeleton& skeleton) {
+  KernelSide kernel;
+  for (unsigned i = 0; i < OISP_PART_COUNT; ++i) {
+    const int map = ::bpf_object__find_map_fd_by_name(skeleton->obj, kPartNames[i]);
+    const int part = map >= 0 ? map : ::bpf_program__fd(program_of(skeleton, kPartNames[i]));
+    kernel.hold(i, OwnedFd(::fcntl(part, F_DUPFD_CLOEXEC, kFirstPartFd)));
+  }
+  if (!kernel.is_whole()) return errno_fault("keep the maps and programs");
+  OISP_TRY(kernel.share_control());
+  return kernel;
+}
+
+// Loads the programs for one kind of uprobes, and lets the canary try them.
+Result<Loaded, Refusal> load_and_try(const UprobeKind& kind, const btf* kernel_types) {
+  auto skeleton = load_programs(kind.multi, kernel_types);
+  if (!skeleton) return skeleton.error();
+  auto kernel = take_parts(*skeleton);
+  if (!kernel) return failure(kernel.error());
+  kernel->control().uprobe_multi = kind.multi ? 1 : 0;
+  const char* word = try_canary(kind, ::bpf_program__fd((*skeleton)->progs.canary_entry),
+                                ::bpf_program__fd((*skeleton)->progs.canary_return), kernel->control());
+  if (word != nullptr) return Refusal{.exit_status = 4, .word = word};
+  return Loaded{.skeleton = std::move(*skeleton), .kernel = std::move(*kernel), .uprobes = kind};
+}
+
+Result<Loaded, Refusal> load_what_works(bool force_perf) {
+  const KernelTypes types(::btf__load_vmlinux_btf(), ::btf__free);
+  if (!types) return Refusal{.exit_status = 4, .word = "no_kernel_types", .detail = std::strerror(errno)};
+  // The attach type's place in the kernel's own types says whether it knows it.
+  if (!force_perf && ::btf__find_by_name_kind(types.get(), "bpf_uprobe_multi_link", BTF_KIND_STRUCT) > 0) {
+    auto loaded = load_and_try({.multi = true}, types.get());
+    if (loaded || loaded.error().word == "probes_kill" || loaded.error().word == "no_right_to_load") return loaded;
+  }
+  auto kind = find_perf_uprobes();
+  if (!kind) return Refusal{.exit_status = 4, .word = "no_uprobes", .detail = kind.error().text()};
+  if (!may_open_perf_uprobes(*kind)) return Refusal{.exit_status = 3, .word = "needs_sys_admin"};
+  return load_and_try(*kind, types.get());
+}
+
+// Attaches all hooks that were loaded; the links end with the descriptors, which the launcher keeps.
+Status attach_hooks(const Loaded& loaded) {
+  for (unsigned i = 0; i < OISP_HOOK_COUNT; ++i) {
+    bpf_program* program = program_of(loaded.skeleton, kHookPrograms[i]);
+    const std::unique_ptr<bpf_link, int (*)(bpf_link*)> link(
+        ::bpf_program__autoload(program) ? ::bpf_program__attach(program) : nullptr, ::bpf_link__destroy);
+    if (link) {
+      tell_launcher(OrderKind::keep, OISP_PART_LINKS, ::bpf_link__fd(link.get()));
+    } else if (i < OISP_HOOKS_REQUIRED) {
+      return errno_fault(std::string("attach to ") + kHooks[i]);
+    } else {
+      loaded.kernel.control().missing_hooks |= 1u << i;
     }
   }
-  return skeleton;
+  return Done{};
 }
 
 Status run_iterator(int program) {
@@ -92,112 +147,82 @@ Status run_iterator(int program) {
   return Done{};
 }
 
+// Watches a process and its descendants: the iterator adds those whose parent is watched, until it
+// finds no more.
+Status watch_tree(const Loaded& loaded, const Watch& watch) {
+  oisp_control& control = loaded.kernel.control();
+  control.target_tgid = watch.tgid;
+  control.target_quiet = watch.quiet ? 1 : 0;
+  do {
+    control.found = 0;
+    OISP_TRY(run_iterator(::bpf_program__fd(loaded.skeleton->progs.find_processes)));
+  } while (control.found != 0);
+  oisp_identity identity{};
+  if (::bpf_map_lookup_elem(loaded.kernel.fd(OISP_PART_WATCHED), &watch.tgid, &identity) != 0) {
+    return fault("there is no process " + std::to_string(watch.tgid));
+  }
+  return Done{};
+}
+
+Status begin_watch(const Loaded& loaded, const std::vector<Watch>& watches) {
+  OISP_TRY(attach_hooks(loaded));
+  for (const Watch& watch : watches) OISP_TRY(watch_tree(loaded, watch));
+  // The parts last: a successor that finds them all finds the links too.
+  for (unsigned i = 0; i < OISP_PART_COUNT; ++i) tell_launcher(OrderKind::keep, i, loaded.kernel.fd(i));
+  return Done{};
+}
+
 }  // namespace
 
-void DestroySkeleton::operator()(sensor_bpf* skeleton) const { sensor_bpf__destroy(skeleton); }
+void tell_launcher(OrderKind kind, std::uint64_t value, int fd) {
+  const Status sent = send_order(kStoreFd, {.kind = kind, .value = value}, fd);
+  if (!sent) log_debug("%s", sent.error().text().c_str());
+}
 
 bool KernelSide::is_whole() const {
-  for (const OwnedFd& fd : fds_) {
-    if (!fd) return false;
-  }
-  return true;
+  return std::all_of(parts_.begin(), parts_.end(), [](const OwnedFd& part) { return part.valid(); });
 }
 
 Status KernelSide::share_control() {
-  auto control = map_shared<oisp_control>(fd(Kept::control), sizeof(oisp_control), PROT_READ | PROT_WRITE);
+  auto control = map_shared<oisp_control>(fd(OISP_PART_CONTROL), sizeof(oisp_control), PROT_READ | PROT_WRITE);
   if (!control) return control.error();
   control_ = std::move(*control);
   return Done{};
 }
 
-std::vector<std::string> KernelSide::missing() const {
-  std::vector<std::string> names;
-  for (std::size_t i = 0; i < std::size(kHooks); ++i) {
-    if ((control_->missing & 1u << i) != 0) names.emplace_back(kHooks[i].tracepoint);
-  }
-  return names;
-}
-
-Result<Skeleton, Refusal> load_programs(bool uprobe_multi) {
-  ::libbpf_set_print(print_libbpf);
-  const std::unique_ptr<btf, void (*)(btf*)> kernel_types(::btf__load_vmlinux_btf(), ::btf__free);
-  if (!kernel_types) {
-    return Refusal{.exit_status = 4,
-                   .sentence =
-                       "this kernel has no type information (/sys/kernel/btf/vmlinux): a kernel built with "
-                       "CONFIG_DEBUG_INFO_BTF is needed, such as Debian's own"};
-  }
-  int error = 0;
-  // Where a hook is there but of another shape, the sensor does without all that it can do without.
-  for (const bool with_optional : {true, false}) {
-    Skeleton skeleton = open_skeleton(uprobe_multi, with_optional, kernel_types.get());
-    if (!skeleton) return refusal_of_load(errno);
-    error = -sensor_bpf__load(skeleton.get());
-    if (error == 0) return skeleton;
-    log_debug("programs were refused (%s optional hooks): %s", with_optional ? "with" : "without",
-              std::strerror(error));
-  }
-  return refusal_of_load(error);
-}
-
-Result<KernelSide, Refusal> take_parts(const Skeleton& skeleton, bool uprobe_multi) {
-  KernelSide kernel;
-  for (std::size_t i = 0; i < kKeptCount; ++i) {
-    const std::string name = kKeptNames[i];
-    const std::string part = name.substr(name.find(':') + 1);
-    const int fd = name.starts_with("map:")
-                       ? ::bpf_object__find_map_fd_by_name(skeleton->obj, part.c_str())
-                       : ::bpf_program__fd(::bpf_object__find_program_by_name(skeleton->obj, part.c_str()));
-    kernel.hold(static_cast<Kept>(i), OwnedFd(::fcntl(fd, F_DUPFD_CLOEXEC, 5)));
-  }
-  if (!kernel.is_whole()) return Refusal{.sentence = errno_fault("keep the maps and programs").text()};
-  if (const Status shared = kernel.share_control(); !shared) return Refusal{.sentence = shared.error().text()};
-  kernel.control().uprobe_multi = uprobe_multi ? 1 : 0;
-  return kernel;
-}
-
-Result<std::vector<NamedLink>, Refusal> attach_hooks(const Skeleton& skeleton, oisp_control& control) {
-  std::vector<NamedLink> links;
-  for (std::size_t i = 0; i < std::size(kHooks); ++i) {
-    const Hook& hook = kHooks[i];
-    bpf_program* program = ::bpf_object__find_program_by_name(skeleton->obj, hook.program);
-    const std::unique_ptr<bpf_link, int (*)(bpf_link*)> link(
-        ::bpf_program__autoload(program) ? ::bpf_program__attach(program) : nullptr, ::bpf_link__destroy);
-    if (link) {
-      links.push_back({.name = std::string("link:tp:") + hook.tracepoint,
-                       .fd = OwnedFd(::fcntl(::bpf_link__fd(link.get()), F_DUPFD_CLOEXEC, 5))});
-    } else if (hook.required) {
-      return refusal_of_load(errno);
-    } else {
-      control.missing |= 1u << i;
-    }
-  }
-  return links;
-}
-
-Status watch_tree(const Skeleton& skeleton, KernelSide& kernel, std::uint32_t tgid, bool quiet) {
-  oisp_control& control = kernel.control();
-  control.target_tgid = tgid;
-  control.target_quiet = quiet ? 1 : 0;
-  do {
-    control.found = 0;
-    OISP_TRY(run_iterator(::bpf_program__fd(skeleton->progs.find_processes)));
-  } while (control.found != 0);
-  oisp_identity identity{};
-  if (::bpf_map_lookup_elem(kernel.fd(Kept::watched), &tgid, &identity) != 0) {
-    return fault("there is no process " + std::to_string(tgid));
-  }
-  return Done{};
-}
-
-Status announce_mappings(const KernelSide& kernel) { return run_iterator(kernel.fd(Kept::find_mappings)); }
-
-void announce_again(const KernelSide& kernel) {
-  const Status announced = announce_mappings(kernel);
+void announce_mappings(const KernelSide& kernel) {
+  const Status announced = run_iterator(kernel.fd(OISP_PART_FIND_MAPPINGS));
   if (!announced) log_warning("%s", announced.error().text().c_str());
 }
 
-int canary_entry_program(const Skeleton& skeleton) { return ::bpf_program__fd(skeleton->progs.canary_entry); }
-int canary_return_program(const Skeleton& skeleton) { return ::bpf_program__fd(skeleton->progs.canary_return); }
+KernelSide KernelSide::take_given() {
+  KernelSide given;
+  for (int i = 0; i < OISP_PART_COUNT; ++i) {
+    const int fd = kFirstPartFd + i;
+    if (::fcntl(fd, F_SETFD, FD_CLOEXEC) == 0) given.hold(static_cast<unsigned>(i), OwnedFd(fd));
+  }
+  return given;
+}
+
+Result<Started, Refusal> start_kernel_side(KernelSide kept, const std::vector<Watch>& watches, bool force_perf) {
+  // What the verifier says is long, and for developers.
+  if (std::getenv("OISP_LOG") == nullptr) (void)::libbpf_set_print(nullptr);
+  if (kept.is_whole()) {
+    if (const Status shared = kept.share_control(); !shared) return failure(shared.error());
+    UprobeKind kind;
+    if (kept.control().uprobe_multi == 0) {
+      auto perf = find_perf_uprobes();
+      if (!perf) return failure(perf.error());
+      kind = *perf;
+    }
+    return Started{.kernel = std::move(kept), .uprobes = kind, .adopted = true};
+  }
+  // The one before died at its start: nothing of it is of use.
+  for (unsigned key = 0; key <= OISP_PART_LINKS; ++key) tell_launcher(OrderKind::forget, key);
+  auto loaded = load_what_works(force_perf);
+  if (!loaded) return loaded.error();
+  if (const Status begun = begin_watch(*loaded, watches); !begun) return failure(begun.error());
+  return Started{.kernel = std::move(loaded->kernel), .uprobes = loaded->uprobes, .adopted = false};
+}
 
 }  // namespace oisp

@@ -15,20 +15,14 @@ inline constexpr std::size_t kMostSpanBytes = 256 * 1024;
 inline constexpr std::uint32_t kMaxCapture = (1 << 20) + (64 << 10);
 
 // Elf-scanners at work at once: the machine is somebody else's.
-inline constexpr std::size_t kMostScans = 4;
+inline constexpr std::ptrdiff_t kMostScans = 4;
 
 // Files on their way from the kernel's ring to a probe; more stay in the ring. The descriptors of
 // all of them are open here, so RLIMIT_NOFILE follows from it.
-inline constexpr std::size_t kMostPendingFiles = 64;
-
-// Records that the opener has and did not answer yet; kept here in case it dies.
-inline constexpr std::size_t kMostAtOpener = 16;
+inline constexpr std::size_t kMostFilesAtOnce = 64;
 
 // A scanner that takes longer is given up: its own limits should have ended it before.
 inline constexpr std::int64_t kScanDeadline_ns = 10'000'000'000;
-
-// Files given by the launcher before the start: libssl files and one program, not a directory tree.
-inline constexpr std::size_t kMostFirstFiles = 64;
 
 // Credit beyond this means nothing more: the ring is smaller.
 inline constexpr std::uint64_t kMostCredit = 1 << 30;

@@ -3,9 +3,30 @@
 #include <bpf/bpf.h>
 #include <unistd.h>
 
-#include "probe-helper/span.h"
+#include <algorithm>
 
 namespace oisp {
+
+RingRecord ring_record_at(const std::byte* header) {
+  // The kernel clears the busy bit last: what is seen after it is whole.
+  const std::uint32_t word = __atomic_load_n(reinterpret_cast<const std::uint32_t*>(header), __ATOMIC_ACQUIRE);
+  const std::size_t length = word & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
+  return {.length = length,
+          .step = (length + BPF_RINGBUF_HDR_SZ + 7) / 8 * 8,
+          .busy = (word & BPF_RINGBUF_BUSY_BIT) != 0,
+          .discarded = (word & BPF_RINGBUF_DISCARD_BIT) != 0};
+}
+
+std::size_t whole_records(std::span<const std::byte> ring, std::size_t most) {
+  most = std::min(most, ring.size());
+  std::size_t end = 0;
+  while (end + kRingHeaderBytes <= most) {
+    const RingRecord record = ring_record_at(ring.data() + end);
+    if (record.busy || record.step > most - end) break;
+    end += record.step;
+  }
+  return end;
+}
 
 Result<Ring> Ring::map(int map) {
   bpf_map_info info{};

@@ -1,13 +1,47 @@
 // A BPF ring buffer's memory, mapped: the kernel produces, this process alone consumes.
 #pragma once
 
+#include <sys/mman.h>
+
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 
-#include "probe-helper/mapping.h"
+#include "base/result.h"
 
 namespace oisp {
+
+struct Unmap {
+  std::size_t bytes = 0;
+  void operator()(void* memory) const { (void)::munmap(memory, bytes); }
+};
+
+// Memory of a map, shared with the kernel, with one owner.
+template <typename T>
+using Mapping = std::unique_ptr<T, Unmap>;
+
+// `map` is the map's descriptor and stays the caller's; `protection` and `offset` as for mmap.
+template <typename T>
+Result<Mapping<T>> map_shared(int map, std::size_t bytes, int protection, std::size_t offset = 0) {
+  void* memory = ::mmap(nullptr, bytes, protection, MAP_SHARED, map, static_cast<off_t>(offset));
+  if (memory == MAP_FAILED) return errno_fault("share a map's memory");
+  return Mapping<T>(static_cast<T*>(memory), Unmap{bytes});
+}
+
+// One ring header, decoded.
+struct RingRecord {
+  std::size_t length = 0;  // of the payload behind the header
+  std::size_t step = 0;    // from this header to the next
+  bool busy = false;
+  bool discarded = false;
+};
+RingRecord ring_record_at(const std::byte* header);
+inline constexpr std::size_t kRingHeaderBytes = 8;
+
+// Bytes from the start of `ring` that are whole, committed records (headers and padding included),
+// at most `most`. Looks at the kernel's 8-byte headers only.
+std::size_t whole_records(std::span<const std::byte> ring, std::size_t most);
 
 class Ring {
  public:

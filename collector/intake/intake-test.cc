@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string>
 
+#include "base/text-array.h"
 #include "collector/correlate/client-hello.h"
 #include "collector/intake/frame-buffer.h"
 #include "collector/intake/probe-message.h"
@@ -90,23 +91,25 @@ TEST_CASE("a frame with many segments or of too great a size is refused") {
 }
 
 TEST_CASE("what a helper says is decoded into plain structs, and nonsense is refused") {
+  const auto frame_of = [](capnp::MessageBuilder& message) {
+    const auto words = capnp::messageToFlatArray(message);
+    std::vector<std::uint64_t> frame(words.size());
+    std::memcpy(frame.data(), words.begin(), words.size() * 8);
+    return frame;
+  };
+  oisp_file_report report{.key = {.device = 5, .inode = 6}, .file = 0, .outcome = OISP_FILE_REFUSED};
+  fill_text(report.reason, "no SSL_read");
+  std::fill(std::begin(report.name), std::end(report.name), 'n');  // not terminated
   capnp::MallocMessageBuilder message;
-  auto report = message.initRoot<schema::FromHelper>().initFile();
-  report.setDevice(5);
-  report.setInode(6);
-  report.setOutcome(schema::FileReport::Outcome::REFUSED);
-  report.setReason("no SSL_read");
-  report.setName(std::string(10000, 'n').c_str());
-  auto words = capnp::messageToFlatArray(message);
-  std::vector<std::uint64_t> frame(words.size());
-  std::memcpy(frame.data(), words.begin(), words.size() * 8);
+  message.initRoot<schema::FromHelper>().setFile(oisp::test::data_of(report));
+  const auto frame = frame_of(message);
   const auto decoded = decode_probe_message(bytes_of(frame));
   REQUIRE(decoded.ok());
   const auto& got = std::get<FileReport>(decoded.value());
   CHECK(got.key.device == 5);
   CHECK(got.outcome == FileOutcome::refused);
   CHECK(got.reason == "no SSL_read");
-  CHECK(got.name.size() == limits::kMostReportText);
+  CHECK(got.name == std::string(sizeof report.name, 'n'));
   // Every damaged word: either refused or decoded, never a crash.
   for (std::size_t i = 0; i < std::min<std::size_t>(frame.size(), 40); ++i) {
     for (const std::uint64_t value : {std::uint64_t{0}, UINT64_MAX, std::uint64_t{0x7fffffff'00000002}}) {
@@ -115,12 +118,14 @@ TEST_CASE("what a helper says is decoded into plain structs, and nonsense is ref
       (void)decode_probe_message(bytes_of(damaged));
     }
   }
-  auto counters = message.initRoot<schema::FromHelper>().initCounters().initValues(3);
-  counters.set(0, 1);
-  words = capnp::messageToFlatArray(message);
-  frame.assign(words.size(), 0);
-  std::memcpy(frame.data(), words.begin(), words.size() * 8);
-  CHECK_FALSE(decode_probe_message(bytes_of(frame)).ok());  // not as many as struct oisp_counters has
+  report.outcome = OISP_FILE_TABLE_FULL + 1;
+  message.initRoot<schema::FromHelper>().setFile(oisp::test::data_of(report));
+  CHECK_FALSE(decode_probe_message(bytes_of(frame_of(message))).ok());
+  // A struct of another size than ours.
+  message.initRoot<schema::FromHelper>().setCounters(oisp::test::data_of(report));
+  CHECK_FALSE(decode_probe_message(bytes_of(frame_of(message))).ok());
+  message.initRoot<schema::FromHelper>().initHello(sizeof(oisp_hello) - 8);
+  CHECK_FALSE(decode_probe_message(bytes_of(frame_of(message))).ok());
 }
 
 TEST_CASE("a span is walked record by record, discarded ones are skipped") {

@@ -3,80 +3,69 @@
 #include <capnp/serialize.h>
 #include <kj/exception.h>
 
-#include <algorithm>
-#include <array>
 #include <cstring>
-#include <optional>
 
+#include "base/text-array.h"
 #include "collector/limits.h"
 #include "probe.capnp.h"
 
 namespace oisp {
 namespace {
 
-std::string text_of(capnp::Text::Reader text) {
-  return {text.begin(), std::min<std::size_t>(text.size(), limits::kMostReportText)};
+static_assert(OISP_FILE_TABLE_FULL == static_cast<int>(FileOutcome::table_full));
+
+using Decoded = Result<ProbeMessage, ProbeMessageError>;
+
+// One of the helper's structs, copied: nothing says that it is aligned.
+template <typename T>
+bool read(capnp::Data::Reader data, T& into) {
+  if (data.size() != sizeof into) return false;
+  std::memcpy(&into, data.begin(), sizeof into);
+  return true;
 }
 
-HelperHello hello_of(schema::Hello::Reader from) {
-  HelperHello hello{.boot_time_offset_ns = from.getBootTimeOffsetNs(),
-                    .uprobes = text_of(from.getUprobes()),
-                    .max_capture = from.getMaxCapture(),
-                    .ring_bytes = from.getRingBytes(),
-                    .adopted = from.getAdopted(),
+Decoded hello_of(capnp::Data::Reader data) {
+  constexpr const char* kHooks[] = OISP_HOOKS;
+  oisp_hello said{};
+  if (!read(data, said)) return ProbeMessageError::malformed;
+  HelperHello hello{.boot_time_offset_ns = said.boot_time_offset_ns,
+                    .uprobes = said.uprobe_multi != 0 ? "uprobe_multi" : "perf",
+                    .max_capture = said.max_capture,
+                    .ring_bytes = said.ring_bytes,
+                    .adopted = said.adopted != 0,
                     .missing = {}};
-  for (const auto word : from.getMissing()) hello.missing.push_back(text_of(word));
-  return hello;
-}
-
-std::optional<FileOutcome> outcome_of(schema::FileReport::Outcome outcome) {
-  switch (outcome) {
-    case schema::FileReport::Outcome::PROBED:
-      return FileOutcome::probed;
-    case schema::FileReport::Outcome::NO_TLS_LIBRARY:
-      return FileOutcome::no_tls_library;
-    case schema::FileReport::Outcome::REFUSED:
-      return FileOutcome::refused;
-    case schema::FileReport::Outcome::OPEN_FAILED:
-      return FileOutcome::open_failed;
-    case schema::FileReport::Outcome::SCAN_FAILED:
-      return FileOutcome::scan_failed;
-    case schema::FileReport::Outcome::ATTACH_FAILED:
-      return FileOutcome::attach_failed;
-    case schema::FileReport::Outcome::TABLE_FULL:
-      return FileOutcome::table_full;
+  for (std::size_t i = 0; i < std::size(kHooks); ++i) {
+    if ((said.missing_hooks & 1u << i) != 0) hello.missing.emplace_back(kHooks[i]);
   }
-  return {};
+  return ProbeMessage{std::move(hello)};
 }
 
-Result<ProbeMessage, ProbeMessageError> report_of(schema::FileReport::Reader from) {
-  const auto outcome = outcome_of(from.getOutcome());
-  if (!outcome) return ProbeMessageError::unknown_kind;
-  return ProbeMessage{FileReport{.key = {.device = from.getDevice(), .inode = from.getInode()},
-                                 .file = from.getFile(),
-                                 .outcome = *outcome,
-                                 .error = from.getError(),
-                                 .family = text_of(from.getFamily()),
-                                 .reason = text_of(from.getReason()),
-                                 .sites = from.getSites(),
-                                 .name = text_of(from.getName())}};
+Decoded report_of(capnp::Data::Reader data) {
+  oisp_file_report said{};
+  if (!read(data, said)) return ProbeMessageError::malformed;
+  if (said.outcome > OISP_FILE_TABLE_FULL) return ProbeMessageError::unknown_kind;
+  return ProbeMessage{FileReport{.key = said.key,
+                                 .file = said.file,
+                                 .outcome = static_cast<FileOutcome>(said.outcome),
+                                 .error = said.error,
+                                 .family = std::string(view_text(said.family)),
+                                 .reason = std::string(view_text(said.reason)),
+                                 .sites = said.sites,
+                                 .name = std::string(view_text(said.name))}};
 }
 
-Result<ProbeMessage, ProbeMessageError> counters_of(capnp::List<std::uint64_t>::Reader values) {
+Decoded counters_of(capnp::Data::Reader data) {
   HelperCounters counters;
-  std::array<std::uint64_t, sizeof(oisp_counters) / sizeof(std::uint64_t)> sums{};
-  if (values.size() != sums.size()) return ProbeMessageError::malformed;
-  std::copy(values.begin(), values.end(), sums.begin());
-  std::memcpy(&counters.sums, sums.data(), sizeof counters.sums);
+  if (!read(data, counters.sums)) return ProbeMessageError::malformed;
   return ProbeMessage{counters};
 }
 
-Result<ProbeMessage, ProbeMessageError> message_of(schema::FromHelper::Reader from) {
+Decoded message_of(schema::FromHelper::Reader from) {
   switch (from.which()) {
     case schema::FromHelper::UNSET:
       return ProbeMessageError::malformed;
     case schema::FromHelper::HELLO:
-      return ProbeMessage{hello_of(from.getHello())};
+      return hello_of(from.getHello());
     case schema::FromHelper::RECORDS: {
       const auto records = from.getRecords();
       const capnp::Data::Reader span = records.getSpan();
@@ -86,7 +75,7 @@ Result<ProbeMessage, ProbeMessageError> message_of(schema::FromHelper::Reader fr
     case schema::FromHelper::FILE:
       return report_of(from.getFile());
     case schema::FromHelper::COUNTERS:
-      return counters_of(from.getCounters().getValues());
+      return counters_of(from.getCounters());
     case schema::FromHelper::DRAINED:
       return ProbeMessage{HelperDrained{}};
   }
@@ -96,7 +85,7 @@ Result<ProbeMessage, ProbeMessageError> message_of(schema::FromHelper::Reader fr
 }  // namespace
 
 Result<ProbeMessage, ProbeMessageError> decode_probe_message(std::span<const std::byte> frame) {
-  // A message is read once, so its own size bounds the traversal; structs nest three deep.
+  // A message is read once, so its own size bounds the traversal; there is one struct.
   const capnp::ReaderOptions options{.traversalLimitInWords = limits::kMostProbeFrame / 8 + 1024, .nestingLimit = 8};
   try {
     capnp::FlatArrayMessageReader reader(

@@ -16,11 +16,11 @@ namespace oisp {
 
 struct HelperHello {
   std::int64_t boot_time_offset_ns = 0;  // CLOCK_REALTIME - CLOCK_BOOTTIME
-  std::string uprobes;
-  std::uint64_t max_capture = 0;
+  std::string uprobes;                   // "uprobe_multi" or "perf"
+  std::uint64_t max_capture = 0;         // bytes a call
   std::uint64_t ring_bytes = 0;
-  bool adopted = false;
-  std::vector<std::string> missing;
+  bool adopted = false;              // it took over the probes of one that died
+  std::vector<std::string> missing;  // hooks that this kernel lacks, each a word
 };
 
 // A span of the ring, viewed in the frame.
@@ -29,6 +29,7 @@ struct RecordSpan {
   std::span<const std::byte> bytes;
 };
 
+// OISP_FILE_*.
 enum class FileOutcome { probed, no_tls_library, refused, open_failed, scan_failed, attach_failed, table_full };
 
 struct FileReport {

@@ -9,8 +9,8 @@ extern "C" {
 struct fake_session {
   const char* incoming;
   int incoming_bytes;
-  int blocked; // so many calls return -1
-  int descriptor; // where fake_write sends its bytes; 0: nowhere
+  int blocked;     // so many calls return -1
+  int descriptor;  // where fake_write sends its bytes; 0: nowhere
 };
 
 int fake_read(struct fake_session* session, void* buffer, int size);

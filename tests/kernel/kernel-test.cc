@@ -118,9 +118,7 @@ void check_complete(const Rig& rig) {
     CHECK(*numbers.begin() == 0);
     CHECK(*numbers.rbegin() == numbers.size() - 1);
   }
-  REQUIRE(rig.counters().size() == sizeof(oisp_counters) / 8);
-  oisp_counters counters;
-  std::memcpy(&counters, rig.counters().data(), sizeof counters);
+  const oisp_counters& counters = rig.counters();
   for (unsigned family = 0; family < OISP_FAMILY_COUNT; ++family) CHECK(counters.dropped[family] == 0);
   CHECK(counters.faults == 0);
   CHECK(counters.no_state == 0);
@@ -336,10 +334,7 @@ TEST_CASE("a collector that stops reading blocks nobody, and what is lost is cou
   REQUIRE(rig.serve_until([&] { return watched.target.has_ended(); }));
   rig.collector_reads = true;
   watched.drain();
-  oisp_counters counters;
-  REQUIRE(rig.counters().size() == sizeof counters / 8);
-  std::memcpy(&counters, rig.counters().data(), sizeof counters);
-  CHECK(rig.of_kind(OISP_KIND_TLS_DATA).size() + counters.dropped[OISP_FAMILY_TLS] == 6000);
+  CHECK(rig.of_kind(OISP_KIND_TLS_DATA).size() + rig.counters().dropped[OISP_FAMILY_TLS] == 6000);
 }
 
 }  // namespace oisp::test

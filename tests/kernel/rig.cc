@@ -18,6 +18,7 @@
 #include <cstring>
 #include <thread>
 
+#include "base/text-array.h"
 #include "probe-helper/open-answer.h"
 #include "tests/catch.h"
 #include "tests/kernel/fake-tls.h"
@@ -69,6 +70,14 @@ void become_helper() {
     ::_exit(120);
   }
   for (int i = 0; i < count; ++i) (void)::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, all[i], 0, 0);
+}
+
+template <typename T>
+T read(capnp::Data::Reader data) {
+  T what{};
+  REQUIRE(data.size() == sizeof what);
+  std::memcpy(&what, data.begin(), sizeof what);
+  return what;
 }
 
 std::vector<std::byte> request_frame(const std::function<void(schema::ToHelper::Builder)>& fill) {
@@ -175,9 +184,15 @@ void Rig::start_helper(std::uint32_t watched, const std::vector<std::pair<std::s
     (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
     const int given_orders = ::fcntl(orders->b.get(), F_DUPFD, 100);
     const int given_store = ::fcntl(store->b.get(), F_DUPFD, 100);
+    std::map<std::uint64_t, int> parts;
+    for (const auto& [key, fd] : kept_) {
+      if (key < kMostParts) parts[key] = ::fcntl(fd.get(), F_DUPFD, 100);
+    }
     (void)::dup2(given_orders, kOrdersFd);
     (void)::dup2(given_store, kStoreFd);
-    (void)::close_range(5, ~0u, 0);
+    (void)::close_range(kFirstPartFd, 99, 0);
+    for (const auto& [key, fd] : parts) (void)::dup2(fd, kFirstPartFd + static_cast<int>(key));
+    (void)::close_range(100, ~0u, 0);
     become_helper();
     ::execl(OISP_TEST_HELPER, OISP_TEST_HELPER, nullptr);
     ::_exit(127);
@@ -191,16 +206,11 @@ void Rig::start_helper(std::uint32_t watched, const std::vector<std::pair<std::s
     order.set_text(value);
     REQUIRE(send_order(orders_.get(), order).ok());
   }
+  REQUIRE(send_order(orders_.get(), {.kind = OrderKind::watch, .detail = quiet ? 1 : 0, .value = watched}).ok());
   connect_collector();
   auto opener = make_order_pair();
   REQUIRE(send_order(orders_.get(), {.kind = OrderKind::opener}, opener->b.get()).ok());
   opener_ = std::move(opener->a);
-  for (const auto& [name, fd] : kept_) {
-    Order adopt{.kind = OrderKind::adopt};
-    adopt.set_name(name);
-    REQUIRE(send_order(orders_.get(), adopt, fd.get()).ok());
-  }
-  REQUIRE(send_order(orders_.get(), {.kind = OrderKind::watch, .detail = quiet ? 1 : 0, .value = watched}).ok());
   REQUIRE(send_order(orders_.get(), {.kind = OrderKind::begin}).ok());
 }
 
@@ -258,7 +268,8 @@ void Rig::serve_helper_order() {
   }
   const Order& order = (*received)->order;
   if (order.kind == OrderKind::ready) ready_ = true;
-  if (order.kind == OrderKind::failed) failure_ = order.text_view();
+  if (order.kind == OrderKind::failed)
+    failure_ = std::string(order.name_view()) + ": " + std::string(order.text_view());
 }
 
 void Rig::serve_store() {
@@ -267,20 +278,16 @@ void Rig::serve_store() {
     auto received = receive_order(store_.get());
     if (!received || !received->has_value()) return store_.reset();
     const Order& order = (*received)->order;
-    const std::string name(order.name_view());
-    if (order.kind == OrderKind::keep) kept_.insert_or_assign(name, std::move((*received)->fd));
-    if (order.kind == OrderKind::forget) kept_.erase(name);
-    if (order.kind == OrderKind::want_scanner) start_scanner();
+    if (order.kind == OrderKind::keep) kept_.emplace(order.value, std::move((*received)->fd));
+    if (order.kind == OrderKind::forget) kept_.erase(order.value);
+    if (order.kind == OrderKind::scan) start_scanner(std::move((*received)->fd));
     if (order.kind == OrderKind::held) ++stops_;
     if (order.kind == OrderKind::release) (void)::kill(static_cast<pid_t>(order.value), SIGCONT);
   }
 }
 
-void Rig::start_scanner() {
-  auto pair = make_order_pair();
-  REQUIRE(send_order(orders_.get(), {.kind = OrderKind::scanner}, pair->b.get()).ok());
-  pair->b.reset();
-  std::thread([connection = std::move(pair->a)] {
+void Rig::start_scanner(OwnedFd connection_of_it) {
+  std::thread([connection = std::move(connection_of_it)] {
     auto asked = receive_order(connection.get());
     if (!asked || !asked->has_value()) return;
     struct stat library {};
@@ -356,19 +363,25 @@ void Rig::take_frame(const std::vector<std::uint64_t>& words) {
       return take_span(message.getRecords().getPosition(), reinterpret_cast<const std::byte*>(span.begin()),
                        span.size());
     }
-    case schema::FromHelper::HELLO:
-      uprobes_ = message.getHello().getUprobes().cStr();
-      for (const auto hook : message.getHello().getMissing()) missing_.insert(hook.cStr());
+    case schema::FromHelper::HELLO: {
+      constexpr const char* kHooks[] = OISP_HOOKS;
+      const auto hello = read<oisp_hello>(message.getHello());
+      uprobes_ = hello.uprobe_multi != 0 ? "uprobe_multi" : "perf";
+      for (unsigned i = 0; i < OISP_HOOK_COUNT; ++i) {
+        if ((hello.missing_hooks & 1u << i) != 0) missing_.insert(kHooks[i]);
+      }
       return;
-    case schema::FromHelper::FILE:
-      reports_.push_back({.inode = message.getFile().getInode(),
-                          .file = message.getFile().getFile(),
-                          .outcome = static_cast<unsigned>(message.getFile().getOutcome()),
-                          .reason = message.getFile().getReason().cStr()});
+    }
+    case schema::FromHelper::FILE: {
+      const auto report = read<oisp_file_report>(message.getFile());
+      reports_.push_back({.inode = report.key.inode,
+                          .file = report.file,
+                          .outcome = report.outcome,
+                          .reason = std::string(view_text(report.reason))});
       return;
+    }
     case schema::FromHelper::COUNTERS:
-      counters_.clear();
-      for (const std::uint64_t value : message.getCounters().getValues()) counters_.push_back(value);
+      counters_ = read<oisp_counters>(message.getCounters());
       return;
     case schema::FromHelper::DRAINED:
       drained_ = true;

@@ -77,7 +77,7 @@ class Rig {
 
   [[nodiscard]] const std::vector<Record>& records() const { return records_; }
   [[nodiscard]] std::vector<const Record*> of_kind(unsigned kind) const;
-  [[nodiscard]] const std::vector<std::uint64_t>& counters() const { return counters_; }
+  [[nodiscard]] const oisp_counters& counters() const { return counters_; }
   [[nodiscard]] const std::vector<FileReportSeen>& reports() const { return reports_; }
   [[nodiscard]] bool is_ready() const { return ready_; }
   [[nodiscard]] bool is_drained() const { return drained_; }
@@ -97,17 +97,17 @@ class Rig {
   void serve_collector();
   void take_frame(const std::vector<std::uint64_t>& words);
   void take_span(std::uint64_t position, const std::byte* span, std::size_t size);
-  void start_scanner();
+  static void start_scanner(OwnedFd connection);
 
   pid_t helper_ = -1;
   OwnedFd orders_;
   OwnedFd store_;
   OwnedFd collector_;
   OwnedFd opener_;
-  std::map<std::string, OwnedFd> kept_;
+  std::multimap<std::uint64_t, OwnedFd> kept_;
   std::vector<std::byte> received_;
   std::vector<Record> records_;
-  std::vector<std::uint64_t> counters_;
+  oisp_counters counters_{};
   std::vector<FileReportSeen> reports_;
   std::string uprobes_;
   std::string failure_;
