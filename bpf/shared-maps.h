@@ -12,6 +12,11 @@
 #define OISP_FILE_SITES 32 /* slots of one file; file number N has those from (N - 1) * 32 on */
 #define OISP_SITE_SLOTS (OISP_FILE_ENTRIES * OISP_FILE_SITES)
 
+/* Keys under which the helper has the launcher keep maps that the launcher needs itself. */
+#define OISP_PART_FILES 1   /* ring of new files: wakes it where a process was stopped */
+#define OISP_PART_CONTROL 3 /* `hold` is cleared where nobody probes */
+#define OISP_PART_HELD 9    /* __u32 tgid -> __u64 CLOCK_BOOTTIME ns, of stopped processes */
+
 /* The one element of `control`, mapped by the helper. */
 struct oisp_control {
 	__u32 sleeping;     /* 1: the helper sleeps; whoever exchanges it for 0 must wake it */

@@ -1,13 +1,15 @@
 #include "cli/capture.h"
 
 #include <poll.h>
+#include <sys/capability.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
 #include <algorithm>
 #include <csignal>
-#include <ctime>
+#include <memory>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 namespace oisp {
@@ -20,12 +22,6 @@ constexpr std::int64_t kStaleStopMs = 100;
 constexpr std::int64_t kReapMs = 3'000;
 constexpr int kSignals[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGCHLD, SIGCONT};
 
-std::int64_t now_ms() {
-  timespec now{};
-  (void)::clock_gettime(CLOCK_MONOTONIC, &now);
-  return std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
-}
-
 OwnedFd make_signals() {
   sigset_t set;
   ::sigemptyset(&set);
@@ -36,8 +32,33 @@ OwnedFd make_signals() {
   return OwnedFd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
+// What a session that failed may say of it.
+int failure_of(int detail) { return detail < 0 || detail > kUnsupported ? kFailure : detail; }
+
 int status_for_shell(int wait_status) {
   return WIFSIGNALED(wait_status) ? kSignalled + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+}
+
+std::string names_of(std::uint64_t capabilities) {
+  std::string names;
+  for (int one = 0; one < 64; ++one) {
+    if ((capabilities >> one & 1) == 0) continue;
+    const std::unique_ptr<char, int (*)(void*)> name(::cap_to_name(one), ::cap_free);
+    names += std::string(" ") + (name ? name.get() : "?");
+  }
+  return names;
+}
+
+// The launcher, which is root, makes no sentences.
+std::string why_failed(const Order& order) {
+  if (!order.text_view().empty()) return printable(order.text_view(), sizeof order.text);
+  if (order.value != 0) return "Capturing needs capabilities that root has not got here:" + names_of(order.value);
+  if (order.detail == kNoPermission) return "Capturing needs root.";
+  if (order.detail == kUnsupported) {
+    return "This runs in a container's own pid namespace, where processes cannot be told apart; run oisp-sensor on the "
+           "host, or with --pid=host.";
+  }
+  return "The capture failed.";
 }
 
 }  // namespace
@@ -94,7 +115,6 @@ void Capture::serve_launcher() {
 
 void Capture::serve_order(const Order& order) {
   heard_ = true;
-  const std::string text = printable(order.text_view(), sizeof order.text);
   switch (order.kind) {
     case OrderKind::ready:
       if (phase_ != Phase::starting) return;
@@ -103,13 +123,13 @@ void Capture::serve_order(const Order& order) {
       if (command_) let_command_go();
       return;
     case OrderKind::failed:
-      tell_user(text);
-      if (failure_ == 0) failure_ = order.detail > 0 && order.detail <= kUnsupported ? order.detail : kFailure;
+      tell_user(why_failed(order));
+      if (failure_ == 0) failure_ = order.detail == 0 ? kFailure : failure_of(order.detail);
       if (phase_ == Phase::running && command_) tell_user("The capture ends here; the command goes on.");
       if (!was_ready_ && command_) exit_status_ = failure_;
       return;
     case OrderKind::notice:
-      return tell_user(text);
+      return tell_user(printable(order.text_view(), sizeof order.text));
     case OrderKind::held:
       if (held_.size() < kMostHeld) held_.push_back(static_cast<pid_t>(order.value));
       return;
@@ -117,6 +137,7 @@ void Capture::serve_order(const Order& order) {
       std::erase(held_, static_cast<pid_t>(order.value));
       return;
     case OrderKind::done:
+      if (failure_ == 0) failure_ = failure_of(order.detail);
       if (failure_ != 0) continue_held();
       held_.clear();
       if (!was_ready_ && command_ && !exit_status_) exit_status_ = kFailure;
@@ -143,8 +164,9 @@ void Capture::launcher_gone() {
     } else if (!was_ready_) {
       tell_user("The launcher ended without a word; nothing is captured.");
     } else {
-      tell_user(command_runs() ? "The launcher was killed: nothing is captured any more. The command goes on."
-                               : "The launcher was killed: the last events may be missing.");
+      tell_user(command_runs()
+                    ? "The launcher or the supervisor was killed: nothing is captured any more. The command goes on."
+                    : "The launcher or the supervisor was killed: the last events may be missing.");
     }
   }
   if (!was_ready_ && command_) {

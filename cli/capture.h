@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "cli/held-child.h"
-#include "cli/order-channel.h"
+#include "ipc-schema/order-channel.h"
 #include "cli/start-launcher.h"
 
 namespace oisp {

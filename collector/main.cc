@@ -1,7 +1,7 @@
 // oisp-collector: turns kernel records into events.
 //
 // Reads what strangers wrote (plaintext of every watched TLS stream, names, arguments) and so has
-// nothing to lose: no capability, no network, no file, an uid of its own. It talks to the launcher
+// nothing to lose: no capability, no network, no file, an uid of its own. It talks to the supervisor
 // (orders, fd 3), the probe helper (records in, credit out) and the exporters (events out, what was
 // kept in). What it keeps of content has its secrets replaced before it leaves (collector/redact).
 #include <fcntl.h>

@@ -53,7 +53,7 @@ void Session::on_orders() {
     auto received = receive_order(orders_->fd());
     if (!received.ok() && received.error().error == EAGAIN) return;
     if (!received.ok()) log_error("%s", received.error().text().c_str());
-    if (!received.ok() || !*received) return loop_.stop();  // the launcher has gone: the run is over
+    if (!received.ok() || !*received) return loop_.stop();  // the supervisor has gone: the run is over
     take(std::move(**received));
     if (done_) return;
   }

@@ -1,4 +1,4 @@
-// One run of the collector: takes the launcher's orders, connects the helper and the sinks with the
+// One run of the collector: takes the supervisor's orders, connects the helper and the sinks with the
 // pipeline between them, and brings the run to its end.
 #pragma once
 
@@ -28,7 +28,7 @@ class Session : private HelperConnection::Receiver, private Fanout::Listener, pr
 
   // Takes orders from this descriptor from now on.
   Status listen(OwnedFd orders);
-  // True: all was delivered. False: the launcher has gone.
+  // True: all was delivered. False: the supervisor has gone.
   [[nodiscard]] bool done() const { return done_; }
 
  private:

@@ -1,4 +1,4 @@
-// What the launcher's config orders say (one key, one value each).
+// What the supervisor's config orders say (one key, one value each).
 #pragma once
 
 #include <cstdint>

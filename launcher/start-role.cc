@@ -14,14 +14,15 @@
 #include <string>
 #include <vector>
 
-#include "base/pidfd.h"
+#include "base/log.h"
 #include "base/sandbox.h"
 
 namespace oisp {
 namespace {
 
-// Where the child parks descriptors before it puts them in their places.
-constexpr int kParking = 16;
+// Where the child parks descriptors before it puts them in their places, which are all below.
+constexpr int kParking = 64;
+static_assert(kFirstPartFd + kMostParts < kParking);
 
 Status leave_surroundings(const RoleEntry& entry) {
   if (::setsid() < 0) return errno_fault("setsid");
@@ -46,7 +47,7 @@ Status set_limits(const RoleEntry& entry) {
 
 Status become(const RoleStart& start) {
   for (int capability = 0; capability < ::cap_max_bits(); ++capability) {
-    const bool keep = std::ranges::find(start.capabilities, capability) != start.capabilities.end();
+    const bool keep = std::ranges::find(start.entry.capabilities, capability) != start.entry.capabilities.end();
     if (!keep && ::cap_drop_bound(capability) != 0) return errno_fault("drop from bounding set");
   }
   if (::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) return errno_fault("PR_SET_KEEPCAPS");
@@ -55,9 +56,9 @@ Status become(const RoleStart& start) {
   if (::setresuid(start.uid, start.uid, start.uid) != 0) return errno_fault("setresuid");
   // One more until the execution, which takes it: a program built under a umask of 077 is for its
   // owner alone.
-  std::vector<int> kept(start.capabilities.begin(), start.capabilities.end());
+  std::vector<int> kept(start.entry.capabilities.begin(), start.entry.capabilities.end());
   kept.push_back(CAP_DAC_OVERRIDE);
-  OISP_TRY(set_capabilities(kept, start.capabilities));
+  OISP_TRY(set_capabilities(kept, start.entry.capabilities));
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return errno_fault("PR_SET_NO_NEW_PRIVS");
   return Done{};
 }
@@ -71,17 +72,14 @@ Status die_with(pid_t launcher) {
 
 // Puts each descriptor in its place; all others are close-on-exec. Returns the program's.
 Result<int> place_descriptors(const RoleStart& start) {
-  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);  // not owned: something may be put in its place
-  const int sources[] = {start.input >= 0 ? start.input : null, STDERR_FILENO, STDERR_FILENO, start.orders,
-                         start.store};
-  int parked[std::size(sources)];
-  for (std::size_t i = 0; i < std::size(sources); ++i) {
-    parked[i] = sources[i] < 0 ? -1 : ::fcntl(sources[i], F_DUPFD_CLOEXEC, kParking);
-    if (sources[i] >= 0 && parked[i] < 0) return errno_fault("park a descriptor");
+  std::vector<int> parked;
+  for (const int fd : start.descriptors) {
+    parked.push_back(fd < 0 ? -1 : ::fcntl(fd, F_DUPFD_CLOEXEC, kParking));
+    if (fd >= 0 && parked.back() < 0) return errno_fault("park a descriptor");
   }
   const int program = ::fcntl(start.program, F_DUPFD_CLOEXEC, kParking);
   if (program < 0) return errno_fault("park the program");
-  for (std::size_t i = 0; i < std::size(sources); ++i) {
+  for (std::size_t i = 0; i < parked.size(); ++i) {
     const int place = static_cast<int>(i);
     if (parked[i] < 0) {
       (void)::close(place);  // nothing there is as good
@@ -104,7 +102,7 @@ Status become_role(const RoleStart& start, pid_t launcher) {
   const char* wanted_level = std::getenv("OISP_LOG");
   if (wanted_level != nullptr) level += wanted_level;
   char* environment[] = {language, wanted_level != nullptr ? level.data() : nullptr, nullptr};
-  std::string name = start.entry.program;
+  std::string name = program_of(start.entry.kind);
   char* arguments[] = {name.data(), nullptr};
   (void)::execveat(*program, "", arguments, environment, AT_EMPTY_PATH);
   return errno_fault("execute");
@@ -112,25 +110,14 @@ Status become_role(const RoleStart& start, pid_t launcher) {
 
 }  // namespace
 
-Result<Process> start_role(const RoleStart& start) {
+Result<pid_t> start_role(const RoleStart& start) {
   const pid_t launcher = ::getpid();
   const pid_t pid = ::fork();
   if (pid < 0) return errno_fault("fork");
-  if (pid == 0) {
-    const Status status = become_role(start, launcher);
-    const std::string line =
-        std::string("oisp-launcher: error: cannot start ") + start.entry.program + ": " + status.error().text() + "\n";
-    (void)!::write(STDERR_FILENO, line.data(), line.size());
-    ::_exit(kCouldNotStart);
-  }
-  // The child is not reaped before its pidfd says so: the number cannot be another's.
-  OwnedFd pidfd = open_pidfd(pid);
-  if (!pidfd) {
-    const Fault error = errno_fault("pidfd_open");
-    (void)::kill(pid, SIGKILL);
-    return error;
-  }
-  return Process{.pid = pid, .pidfd = std::move(pidfd)};
+  if (pid > 0) return pid;
+  const Status status = become_role(start, launcher);
+  log_error("cannot start %s: %s", program_of(start.entry.kind), status.error().text().c_str());
+  ::_exit(kCouldNotStart);
 }
 
 }  // namespace oisp

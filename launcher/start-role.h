@@ -3,33 +3,21 @@
 
 #include <sys/types.h>
 
-#include <span>
+#include <vector>
 
-#include "base/owned-fd.h"
 #include "base/result.h"
 #include "launcher/role-table.h"
 
 namespace oisp {
 
-// The exit status of a child that could not become its role; it has said why on stderr.
-inline constexpr int kCouldNotStart = 125;
-
 struct RoleStart {
   const RoleEntry& entry;
-  std::span<const int> capabilities;
-  int program;  // open descriptor of the executable
-  uid_t uid;    // and gid
-  // -1: closed (input: /dev/null).
-  int input = -1;
-  int orders = -1;
-  int store = -1;
+  int program;                   // open descriptor of the executable
+  uid_t uid;                     // and gid
+  std::vector<int> descriptors;  // each one's place is its descriptor in the role; -1: closed
 };
 
-struct Process {
-  pid_t pid = -1;
-  OwnedFd pidfd;
-};
-
-Result<Process> start_role(const RoleStart& start);
+// The child is the caller's to kill and to reap: until it is reaped, its number is nobody else's.
+Result<pid_t> start_role(const RoleStart& start);
 
 }  // namespace oisp

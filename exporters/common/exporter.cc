@@ -183,7 +183,7 @@ Result<std::optional<Beginning>> receive_beginning() {
       case OrderKind::begin:
         if (!beginning.output) return fault("no output was given");
         return std::optional<Beginning>{std::move(beginning)};
-      default:  // of no meaning here; the launcher is more trusted than this process
+      default:  // of no meaning here; the supervisor is more trusted than this process
         break;
     }
   }

@@ -1,4 +1,4 @@
-// The skeleton of every exporter: orders from the launcher, the connection with the collector,
+// The skeleton of every exporter: orders from the supervisor, the connection with the collector,
 // acknowledgements, the end. A new kind of sink is a Sink and a main function of five lines.
 //
 // Trust: an exporter holds one descriptor of the user's (its output) and decodes messages of the
@@ -21,7 +21,7 @@
 
 namespace oisp {
 
-// What the launcher said before `begin`.
+// What the supervisor said before `begin`.
 struct ExporterOptions {
   std::map<std::string, std::string, std::less<>> config;  // the last value of each key
   std::vector<std::string> command;                        // argv of CMD

@@ -164,18 +164,28 @@ def killed_command_line(bench):
              "the sensor's processes to end")
 
 
-@case
-def killed_launcher(bench):
-    """kill -9 of the launcher: the roles end, CMD goes on and its status counts."""
+def killed_above_the_roles(bench, program):
     recording = bench.start(["--", "sh", "-c", "echo started; read line; exit 9"]).ready()
     wait_for(lambda: b"started" in recording.stdout, "CMD to start")
     own = roles(recording.pid)
-    check("oisp-launcher" in own, f"roles {own}")
-    os.kill(own.pop("oisp-launcher"), signal.SIGKILL)
+    check(program in own, f"roles {own}")
+    os.kill(own.pop(program), signal.SIGKILL)
     wait_for(lambda: not set(own.values()) & processes().keys(), "the roles to end")
     status = recording.wait(b"\n")
     check(status in (1, 9), f"status {status}")
     check(recording.text(), "it says nothing")
+
+
+@case
+def killed_launcher(bench):
+    """kill -9 of the launcher: the roles end, CMD goes on and its status counts."""
+    killed_above_the_roles(bench, "oisp-launcher")
+
+
+@case
+def killed_supervisor(bench):
+    """The same: the launcher ends them, and itself."""
+    killed_above_the_roles(bench, "oisp-supervisor")
 
 
 @case

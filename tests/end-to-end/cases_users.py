@@ -12,8 +12,8 @@ import plans
 from compare import compare
 from harness import CLIENTS, ROOT, Skip, case, check, need
 
-PROGRAMS = ["oisp-sensor", "oisp-launcher", "oisp-probe-helper", "oisp-file-opener", "oisp-elf-scanner",
-            "oisp-collector", "oisp-exporter-jsonl", "oisp-exporter-terminal"]
+PROGRAMS = ["oisp-sensor", "oisp-launcher", "oisp-supervisor", "oisp-probe-helper", "oisp-file-opener",
+            "oisp-elf-scanner", "oisp-collector", "oisp-exporter-jsonl", "oisp-exporter-terminal"]
 
 
 @contextlib.contextmanager

@@ -1,7 +1,8 @@
-// The launcher as it runs, with a stand-in for every role (test-role.cc). Needs root.
+// Launcher and supervisor as they run, with a stand-in for every role (test-role.cc). Needs root.
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -9,16 +10,17 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
-#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "ipc-schema/order.h"
 #include "launcher/limits.h"
 #include "launcher/role-table.h"
-#include "tests/launcher/test-role.h"
 #include "tests/catch.h"
+#include "tests/launcher/test-role.h"
 
 using namespace oisp;
 
@@ -32,31 +34,42 @@ bool may_run() {
   return false;
 }
 
-// The launcher and stand-ins in a folder that only root may enter.
+// Launcher, supervisor and stand-ins in a folder that only root may enter.
 class Installed {
  public:
   Installed() {
     char name[] = "/tmp/oisp-launcher-XXXXXX";
     REQUIRE(::mkdtemp(name) != nullptr);
     folder_ = name;
-    const auto built = std::filesystem::read_symlink("/proc/self/exe").parent_path();
-    std::filesystem::copy_file(built / "oisp-launcher", folder_ / "oisp-launcher");
-    for (const RoleEntry& entry : role_table()) {
-      std::filesystem::copy_file(built / "tests/launcher/launcher-test-role", folder_ / entry.program);
+    built_ = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+    for (const char* program : {"oisp-launcher", "oisp-supervisor"}) {
+      std::filesystem::copy_file(built_ / program, folder_ / program);
+    }
+    for (const char* program : kRolePrograms) {
+      if (!std::filesystem::exists(folder_ / program)) put_stand_in(program);
     }
   }
   ~Installed() { std::filesystem::remove_all(folder_); }
+  void put_stand_in(const char* program) const {
+    std::filesystem::copy_file(built_ / "tests/launcher/launcher-test-role", folder_ / program,
+                               std::filesystem::copy_options::overwrite_existing);
+  }
   [[nodiscard]] std::string launcher() const { return folder_ / "oisp-launcher"; }
   [[nodiscard]] std::filesystem::path folder() const { return folder_; }
 
  private:
   std::filesystem::path folder_;
+  std::filesystem::path built_;
 };
+
+// Of a role that is started with a session and tells its facts.
+bool is_stand_in(const std::string& program) { return program != "oisp-elf-scanner" && program != "oisp-supervisor"; }
 
 // A running launcher, and the command line's end of its connection.
 class Running {
  public:
-  explicit Running(const Installed& installed, bool in_container = false) {
+  // Without one capability, where there is one to be without.
+  explicit Running(const Installed& installed, bool in_container = false, int without = -1) {
     auto pair = make_order_pair();
     REQUIRE(pair.ok());
     pid_ = ::fork();
@@ -64,6 +77,7 @@ class Running {
       if (in_container && (::unshare(CLONE_NEWPID) != 0)) ::_exit(99);
       const pid_t inner = in_container ? ::fork() : 0;
       if (inner == 0) {
+        if (without >= 0 && ::prctl(PR_CAPBSET_DROP, without, 0, 0, 0) != 0) ::_exit(99);
         (void)::dup2(pair->b.get(), STDIN_FILENO);
         (void)::execl(installed.launcher().c_str(), "oisp-launcher", nullptr);
         ::_exit(99);
@@ -114,9 +128,8 @@ class Running {
   }
   // All roles but the scanner, which comes on demand, have begun.
   bool hears_all() {
-    for (const RoleEntry& entry : role_table()) {
-      const std::string facts = std::string("facts role=") + entry.program;
-      if (entry.kind != RoleKind::scanner && !hears_text(facts)) return false;
+    for (const char* program : kRolePrograms) {
+      if (is_stand_in(program) && !hears_text(std::string("facts role=") + program)) return false;
     }
     return true;
   }
@@ -157,25 +170,75 @@ unsigned first_uid_of(pid_t launcher) {
   return limits::kFirstUid + static_cast<unsigned>(launcher) * limits::kUidsPerLauncher;
 }
 
-// Processes of a launcher's roles.
-std::vector<pid_t> processes_of(pid_t launcher) {
-  std::vector<pid_t> found;
-  const unsigned first = first_uid_of(launcher);
-  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-    const pid_t pid = std::atoi(entry.path().filename().c_str());
-    struct stat status {};
-    if (pid <= 0 || ::stat(entry.path().c_str(), &status) != 0) continue;
-    if (status.st_uid >= first && status.st_uid < first + limits::kUidsPerLauncher) found.push_back(pid);
+// What the kernel tells of a process, by key; of one that is not there, nothing. It is everybody's to read, where
+// the owner of the folder is root for who may not be traced.
+std::map<std::string, std::string> status_of(pid_t pid) {
+  std::map<std::string, std::string> found;
+  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+  for (std::string line; std::getline(status, line);) {
+    std::istringstream words(line);
+    std::string key, value;
+    words >> key >> value;
+    found[key] = value;
   }
   return found;
 }
 
-bool all_gone(pid_t launcher) {
+// Processes of a launcher's roles, by their uid's number.
+std::map<unsigned, pid_t> processes_of(pid_t launcher) {
+  std::map<unsigned, pid_t> found;
+  const unsigned first = first_uid_of(launcher);
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const pid_t pid = std::atoi(entry.path().filename().c_str());
+    if (pid <= 0) continue;
+    auto status = status_of(pid);
+    const auto uid = static_cast<unsigned>(std::strtoul(status["Uid:"].c_str(), nullptr, 10));
+    if (uid >= first && uid < first + limits::kUidsPerLauncher && status["State:"] != "Z") found[uid - first] = pid;
+  }
+  return found;
+}
+
+std::string net_of(pid_t pid) {
+  return std::filesystem::read_symlink("/proc/" + std::to_string(pid) + "/ns/net").string();
+}
+
+std::set<std::string> descriptors_of(pid_t pid) {
+  std::set<std::string> found;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd")) {
+    std::error_code gone;
+    found.insert(std::filesystem::read_symlink(entry.path(), gone).string());
+  }
+  return found;
+}
+
+bool comes_true(const std::function<bool()>& what) {
   for (int i = 0; i < kWaitMs / 10; ++i) {
-    if (processes_of(launcher).empty()) return true;
+    if (what()) return true;
     ::usleep(10'000);
   }
   return false;
+}
+
+bool all_gone(pid_t launcher) {
+  return comes_true([&] { return processes_of(launcher).empty(); });
+}
+
+// One that stands still, as the kernel's program leaves it.
+pid_t make_stopped() {
+  const pid_t stopped = ::fork();
+  if (stopped == 0) {
+    (void)::raise(SIGSTOP);
+    ::_exit(7);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(stopped, &status, WUNTRACED) == stopped);
+  REQUIRE(WIFSTOPPED(status));
+  return stopped;
+}
+
+bool goes_on(pid_t stopped) {
+  int status = 0;
+  return ::waitpid(stopped, &status, 0) == stopped && WIFEXITED(status) && WEXITSTATUS(status) == 7;
 }
 
 std::string hex_of(std::initializer_list<int> capabilities) {
@@ -196,17 +259,29 @@ TEST_CASE("each role finds its own rights and descriptors, and nothing else") {
   launcher.begin(kAskForScanner);
   REQUIRE(launcher.hears(OrderKind::ready));
   REQUIRE(launcher.hears_all());
+  const pid_t supervisor = processes_of(pid)[0];
+  REQUIRE(supervisor > 0);
+  auto supervisor_status = status_of(supervisor);
+  const std::string supervisor_net = net_of(supervisor);
   launcher.say({.kind = OrderKind::finish});
   REQUIRE(launcher.hears(OrderKind::done));
+  CHECK(launcher.last().detail == 0);
   CHECK(launcher.exit_status() == 0);
   CHECK(all_gone(pid));
 
+  for (const char* set : {"CapPrm:", "CapEff:", "CapBnd:", "CapAmb:"}) {
+    CHECK("," + supervisor_status[set] == hex_of({}));
+  }
+  CHECK(supervisor_status["NoNewPrivs:"] == "1");
+  CHECK(supervisor_status["Seccomp:"] == "2");
   const std::string own_net = std::filesystem::read_symlink("/proc/self/ns/net");
-  std::map<std::string, std::string> nets;
-  std::map<std::string, std::string> uids;
-  for (const RoleEntry& entry : role_table()) {
-    INFO(entry.program);
-    auto facts = launcher.facts_of(entry.program);
+  std::set<std::string> nets{supervisor_net};
+  std::set<std::string> uids;
+  for (const RoleEntry& entry : kRoles) {
+    const std::string program = program_of(entry.kind);
+    if (entry.kind == RoleKind::probe_helper_perf || entry.kind == RoleKind::supervisor) continue;
+    INFO(program);
+    auto facts = launcher.facts_of(program);
     REQUIRE(!facts.empty());
     const bool helper = entry.kind == RoleKind::probe_helper;
     const bool scanner = entry.kind == RoleKind::scanner;
@@ -223,16 +298,16 @@ TEST_CASE("each role finds its own rights and descriptors, and nothing else") {
     CHECK(role_uid < first_uid_of(pid) + limits::kUidsPerLauncher);
     CHECK(facts["Uid:"] == facts["Gid:"]);
     CHECK(facts["net"] != own_net);
-    nets[facts["net"]] = entry.program;
-    uids[facts["Uid:"]] = entry.program;
+    nets.insert(facts["net"]);
+    uids.insert(facts["Uid:"]);
     const std::string wanted = helper ? hex_of({CAP_BPF, CAP_PERFMON})
                                : entry.kind == RoleKind::file_opener
                                    ? hex_of({CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_CHECKPOINT_RESTORE})
                                    : hex_of({});
     for (const char* set : {"CapPrm:", "CapEff:", "CapBnd:", "CapAmb:"}) CHECK(facts[set] == wanted);
   }
-  CHECK(nets.size() == kRoleKinds);
-  CHECK(uids.size() == kRoleKinds);
+  CHECK(nets.size() == 7);  // the supervisor's, too
+  CHECK(uids.size() == 6);
   CHECK(launcher.facts_of("oisp-probe-helper")["connected"] == "collector,opener,");
   CHECK(launcher.facts_of("oisp-collector")["connected"] == "sink,sink,helper,");
   CHECK(launcher.facts_of("oisp-file-opener")["connected"] == "helper,");
@@ -244,12 +319,20 @@ TEST_CASE("a helper that dies comes back to what it kept") {
   const Installed installed;
   Running launcher(installed);
   launcher.begin(kCrashOnce);
-  REQUIRE(launcher.hears_text("adopted map:events map:events"));
-  CHECK(launcher.heard("adopted link:1 link:1"));
-  CHECK_FALSE(launcher.heard("adopted link:2"));
+  REQUIRE(launcher.hears_text("found part 0 events"));
+  CHECK(launcher.hears_text("found part 2 counters"));
   CHECK(launcher.heard("oisp-probe-helper was killed"));
   CHECK(launcher.hears_text("oisp-collector reconnected"));
   CHECK(launcher.hears_text("oisp-file-opener reconnected"));
+  CHECK_FALSE(launcher.heard("found part 4"));
+  // Links are held for nobody but the kernel; what was forgotten goes, one after the other.
+  CHECK(launcher.facts_of("oisp-probe-helper")["fds"] == "0,1,2,3,4,5,7,");
+  const auto holds = [&](const std::string& name) {
+    return descriptors_of(launcher.pid()).contains("/memfd:" + name + " (deleted)");
+  };
+  CHECK(comes_true([&] { return !holds("link:3") && !holds("link:4"); }));
+  CHECK(holds("link:1"));
+  CHECK(holds("link:2"));
 }
 
 TEST_CASE("killed roles come back, and their peers hear of it") {
@@ -261,12 +344,10 @@ TEST_CASE("killed roles come back, and their peers hear of it") {
   REQUIRE(launcher.hears_all());
   for (const char* role : {"oisp-collector", "oisp-exporter-jsonl"}) {
     auto facts = launcher.facts_of(role);
-    const auto uid = static_cast<uid_t>(std::strtoul(facts["Uid:"].c_str() + 1, nullptr, 10));
-    for (const pid_t pid : processes_of(launcher.pid())) {
-      struct stat status {};
-      if (::stat(("/proc/" + std::to_string(pid)).c_str(), &status) == 0 && status.st_uid == uid)
-        (void)::kill(pid, SIGKILL);
-    }
+    const auto uid = static_cast<unsigned>(std::strtoul(facts["Uid:"].c_str() + 1, nullptr, 10));
+    const pid_t pid = processes_of(launcher.pid())[uid - first_uid_of(launcher.pid())];
+    REQUIRE(pid > 0);
+    (void)::kill(pid, SIGKILL);
     REQUIRE(launcher.hears_text(std::string(role) + " restarted 1"));
   }
   CHECK(launcher.hears_text("oisp-collector reconnected"));
@@ -302,9 +383,82 @@ TEST_CASE("the helper gets CAP_SYS_ADMIN only where it says that it needs it") {
 TEST_CASE("a role that says what it may not is ended") {
   if (!may_run()) return;
   const Installed installed;
+  for (const int asked : {kOverreach, kOverreachStore, kKeepAnotherForm}) {
+    INFO(asked);
+    Running launcher(installed);
+    launcher.begin(asked);
+    CHECK(launcher.hears_text("oisp-probe-helper was killed"));
+  }
+}
+
+TEST_CASE("a supervisor that talks nonsense ends the session") {
+  if (!may_run()) return;
+  const Installed installed;
+  installed.put_stand_in("oisp-supervisor");
+  for (int asked = kStartItself; asked <= kLastNonsense; ++asked) {
+    INFO(asked);
+    Running launcher(installed);
+    const pid_t pid = launcher.pid();
+    launcher.say({.kind = OrderKind::watch, .detail = asked});
+    CHECK_FALSE(launcher.hears(OrderKind::done));
+    CHECK(launcher.exit_status() == 1);
+    CHECK(all_gone(pid));
+  }
+}
+
+TEST_CASE("a killed supervisor leaves nothing behind, and nobody stopped") {
+  if (!may_run()) return;
+  const pid_t held = make_stopped();
+  const Installed installed;
   Running launcher(installed);
-  launcher.begin(kOverreach);
-  CHECK(launcher.hears_text("oisp-probe-helper was killed"));
+  const pid_t pid = launcher.pid();
+  launcher.begin(kHold, static_cast<std::uint64_t>(held));
+  REQUIRE(launcher.hears(OrderKind::held));
+  (void)::kill(processes_of(pid)[0], SIGKILL);
+  CHECK(goes_on(held));
+  CHECK_FALSE(launcher.hears(OrderKind::done));
+  CHECK(launcher.exit_status() == 1);
+  CHECK(all_gone(pid));
+}
+
+TEST_CASE("a hung supervisor does not outlive the command line") {
+  if (!may_run()) return;
+  const Installed installed;
+  Running launcher(installed);
+  const pid_t pid = launcher.pid();
+  launcher.begin();
+  REQUIRE(launcher.hears_all());
+  (void)::kill(processes_of(pid)[0], SIGSTOP);
+  launcher.hang_up();
+  CHECK(launcher.exit_status() == 0);
+  CHECK(all_gone(pid));
+}
+
+TEST_CASE("a command line that does not read ends nothing") {
+  if (!may_run()) return;
+  const Installed installed;
+  SECTION("it reads at last") {
+    const pid_t held = make_stopped();
+    Running launcher(installed);
+    launcher.begin(kHoldMany, static_cast<std::uint64_t>(held));
+    CHECK(goes_on(held));  // so all were told of by now
+    CHECK(launcher.hears(OrderKind::ready));
+    CHECK(launcher.heard("one of many"));
+    launcher.say({.kind = OrderKind::finish});
+    CHECK(launcher.hears(OrderKind::done));
+    CHECK(launcher.exit_status() == 0);
+  }
+  SECTION("not before all is over") {
+    const pid_t held = make_stopped();
+    Running launcher(installed);
+    const pid_t pid = launcher.pid();
+    launcher.begin(kHoldMany, static_cast<std::uint64_t>(held));
+    CHECK(goes_on(held));
+    launcher.say({.kind = OrderKind::finish});
+    CHECK(all_gone(pid));
+    CHECK(launcher.hears(OrderKind::done));
+    CHECK(launcher.exit_status() == 0);
+  }
 }
 
 TEST_CASE("nothing is left when the command line goes, or the launcher is killed") {
@@ -315,7 +469,7 @@ TEST_CASE("nothing is left when the command line goes, or the launcher is killed
     const pid_t pid = launcher.pid();
     launcher.begin();
     REQUIRE(launcher.hears_all());
-    CHECK(processes_of(pid).size() == kRoleKinds - 1);
+    CHECK(processes_of(pid).size() == 6);
     if (kill_launcher) {
       (void)::kill(pid, SIGKILL);
     } else {
@@ -340,14 +494,7 @@ TEST_CASE("SIGTERM ends a session in order") {
 TEST_CASE("a held process runs on, though nobody releases it") {
   if (!may_run()) return;
   for (const int asked : {kHold, kHoldAndCrash}) {
-    const pid_t held = ::fork();
-    if (held == 0) {
-      (void)::raise(SIGSTOP);
-      ::_exit(7);
-    }
-    int status = 0;
-    REQUIRE(::waitpid(held, &status, WUNTRACED) == held);
-    REQUIRE(WIFSTOPPED(status));
+    const pid_t held = make_stopped();
     const Installed installed;
     Running launcher(installed);
     launcher.begin(asked, static_cast<std::uint64_t>(held));
@@ -356,8 +503,7 @@ TEST_CASE("a held process runs on, though nobody releases it") {
       CHECK(launcher.last().value == static_cast<std::uint64_t>(held));
       CHECK(launcher.hears(OrderKind::release));
     }
-    CHECK(::waitpid(held, &status, 0) == held);
-    CHECK(WIFEXITED(status));
+    CHECK(goes_on(held));
   }
 }
 
@@ -382,11 +528,21 @@ TEST_CASE("no session without a command line, or in another pid namespace") {
   CHECK(inside.exit_status() == 4);
 }
 
+TEST_CASE("no session where root has not got all capabilities") {
+  if (!may_run()) return;
+  const Installed installed;
+  Running launcher(installed, false, CAP_CHECKPOINT_RESTORE);
+  CHECK(launcher.hears(OrderKind::failed));
+  CHECK(launcher.last().detail == 3);
+  CHECK(launcher.last().value == std::uint64_t{1} << CAP_CHECKPOINT_RESTORE);
+  CHECK(launcher.exit_status() == 3);
+}
+
 TEST_CASE("programs that only their owner may read and execute are started") {
   if (!may_run()) return;
   const Installed installed;
-  for (const RoleEntry& entry : role_table()) {
-    REQUIRE(::chmod((installed.folder() / entry.program).c_str(), 0700) == 0);
+  for (const char* program : kRolePrograms) {
+    REQUIRE(::chmod((installed.folder() / program).c_str(), 0700) == 0);
   }
   Running launcher(installed);
   launcher.begin();

@@ -1,5 +1,5 @@
 // Stands for every role in the launcher's tests: tells, in a notice, what it found at its start, and
-// does what `watch` orders with a detail from kCrash on ask of the helper.
+// does what `watch` orders with a detail of test-role.h. Also for a supervisor that talks nonsense.
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
@@ -13,11 +13,12 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <ctime>
 #include <fstream>
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
+#include "bpf/shared-maps.h"
 #include "ipc-schema/order.h"
 #include "tests/launcher/test-role.h"
 
@@ -73,36 +74,46 @@ void tell(int socket, const std::string& text) {
   (void)send_order(socket, order);
 }
 
-void keep(const char* name, const OwnedFd& fd) {
-  Order order{.kind = OrderKind::keep};
-  order.set_name(name);
-  (void)send_order(kStoreFd, order, fd.get());
+void keep(std::uint64_t key, const OwnedFd& fd) {
+  (void)send_order(kStoreFd, {.kind = OrderKind::keep, .value = key}, fd.get());
 }
 
-void keep(const char* name) {
+void keep(std::uint64_t key, const char* name) {
   const OwnedFd file(::memfd_create(name, MFD_CLOEXEC));
   (void)!::write(file.get(), name, std::string(name).size());
-  keep(name, file);
+  keep(key, file);
 }
 
-// The kernel's list, with one process on it that is stopped since now.
-void keep_held(std::uint32_t tgid) {
+// The kernel's list, with processes on it that are stopped since now.
+void keep_held(const std::vector<std::uint32_t>& stopped) {
   bpf_attr make{};
   make.map_type = BPF_MAP_TYPE_HASH;
-  make.key_size = sizeof tgid;
+  make.key_size = sizeof(std::uint32_t);
   make.value_size = sizeof(std::uint64_t);
   make.max_entries = 1024;
   const OwnedFd map(static_cast<int>(::syscall(SYS_bpf, BPF_MAP_CREATE, &make, sizeof make)));
-  timespec now{};
-  (void)::clock_gettime(CLOCK_BOOTTIME, &now);
-  const std::uint64_t since_ns =
-      static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
-  bpf_attr put{};
-  put.map_fd = static_cast<__u32>(map.get());
-  put.key = reinterpret_cast<std::uintptr_t>(&tgid);
-  put.value = reinterpret_cast<std::uintptr_t>(&since_ns);
-  if (::syscall(SYS_bpf, BPF_MAP_UPDATE_ELEM, &put, sizeof put) != 0) tell(kOrdersFd, "no list of the held");
-  keep("map:held", map);
+  const auto since_ns = static_cast<std::uint64_t>(read_clock_ns(CLOCK_BOOTTIME));
+  for (const std::uint32_t tgid : stopped) {
+    bpf_attr put{};
+    put.map_fd = static_cast<__u32>(map.get());
+    put.key = reinterpret_cast<std::uintptr_t>(&tgid);
+    put.value = reinterpret_cast<std::uintptr_t>(&since_ns);
+    if (::syscall(SYS_bpf, BPF_MAP_UPDATE_ELEM, &put, sizeof put) != 0) tell(kOrdersFd, "no list of the held");
+  }
+  keep(OISP_PART_HELD, map);
+}
+
+// What an earlier helper kept. Before any order came: a descriptor that comes takes a place that is free.
+std::vector<std::string> find_parts() {
+  std::vector<std::string> found;
+  for (std::uint64_t key = 0; key < kMostParts; ++key) {
+    char text[64];
+    const ssize_t size = ::pread(kFirstPartFd + static_cast<int>(key), text, sizeof text, 0);
+    if (size < 0 && errno == EBADF) continue;
+    const std::string_view content(text, static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+    found.push_back("found part " + std::to_string(key) + " " + std::string(content));
+  }
+  return found;
 }
 
 // A scanner: its only descriptor is the helper.
@@ -112,9 +123,57 @@ int scan() {
   return 0;
 }
 
+void request_start(std::int32_t kind, std::uint64_t number, bool with_orders = true) {
+  static std::vector<OwnedFd> lines;  // else a role ends at once
+  auto pair = make_order_pair();
+  if (!pair) return;
+  const Order order{.kind = OrderKind::start, .detail = kind, .value = number};
+  (void)send_order(kOrdersFd, order, with_orders ? pair->b.get() : -1);
+  lines.push_back(std::move(pair->a));
+}
+void request_start(RoleKind kind, std::uint64_t number) { request_start(static_cast<std::int32_t>(kind), number); }
+
+void talk_nonsense(int asked) {
+  switch (asked) {
+    case kStartItself:
+      return request_start(RoleKind::collector, 0);
+    case kStartTwice:
+      return request_start(RoleKind::collector, 1);
+    case kStartTwoHelpers:
+      request_start(RoleKind::probe_helper, 2);
+      return request_start(RoleKind::probe_helper_perf, 3);
+    case kStartScanner:
+      return request_start(RoleKind::scanner, 2);
+    case kStartBeyond:
+      return request_start(RoleKind::collector, kFirstScannerNumber);
+    case kStartUnknown:
+      return request_start(-1, 2);
+    case kStartWithoutOrders:
+      return request_start(static_cast<std::int32_t>(RoleKind::collector), 2, false);
+    case kKillBeyond:
+      return (void)send_order(kOrdersFd, {.kind = OrderKind::kill, .value = 1ULL << 40});
+    case kKeep:
+      return (void)send_order(kOrdersFd, {.kind = OrderKind::keep}, STDERR_FILENO);
+    case kSayGarbage:
+      return (void)::send(kOrdersFd, "garbage", 7, MSG_NOSIGNAL);
+    default:
+      (void)::close(kOrdersFd);
+  }
+}
+
+// A supervisor that does not end by itself.
+int supervise() {
+  (void)::fcntl(STDIN_FILENO, F_SETFL, O_RDWR);
+  auto asked = receive_order(STDIN_FILENO);
+  if (!asked || !asked->has_value()) return 0;
+  request_start(RoleKind::collector, 1);
+  talk_nonsense((*asked)->order.detail);
+  for (;;) (void)::pause();
+}
+
 class Role {
  public:
-  explicit Role(std::string name) : name_(std::move(name)), facts_(facts(name_)) {}
+  explicit Role(std::string name) : name_(std::move(name)), facts_(facts(name_)), parts_(find_parts()) {}
 
   int run() {
     for (;;) {
@@ -142,14 +201,9 @@ class Role {
         asked_ = got.order.detail;
         value_ = got.order.value;
         break;
-      case OrderKind::adopt: {
-        char text[64];
-        const ssize_t size = ::pread(got.fd.get(), text, sizeof text, 0);
-        tell(kOrdersFd,
-             "adopted " + what + " " + std::string(text, static_cast<std::size_t>(std::max<ssize_t>(size, 0))));
-        ++adopted_;
+      case OrderKind::adopt:
+        tell(kOrdersFd, name_ + " has memory of " + link_of("/proc/self/fd/" + std::to_string(got.fd.get())));
         break;
-      }
       case OrderKind::config:
         if (what == "restarted") tell(kOrdersFd, name_ + " restarted " + std::string(got.order.text_view()));
         break;
@@ -166,13 +220,6 @@ class Role {
                       : got.order.kind == OrderKind::opener ? "opener,"
                                                             : "sink,";
         break;
-      case OrderKind::scanner: {
-        (void)send_order(got.fd.get(), {.kind = OrderKind::file});
-        auto answer = receive_order(got.fd.get());
-        if (answer && answer->has_value()) tell(kOrdersFd, std::string((*answer)->order.text_view()));
-        (void)send_order(kOrdersFd, {.kind = OrderKind::ready});
-        break;
-      }
       case OrderKind::begin:
         begun_ = true;
         tell(kOrdersFd, facts_ + " connected=" + connected_);
@@ -196,33 +243,54 @@ class Role {
       (void)send_order(kOrdersFd, order);
       std::exit(0);
     }
-    keep("map:events");
-    keep("link:1");
-    keep("link:2");
-    Order forget{.kind = OrderKind::forget};
-    forget.set_name("link:2");
-    (void)send_order(kStoreFd, forget);
-    if (asked_ == kAskForScanner) {
-      (void)send_order(kStoreFd, {.kind = OrderKind::want_scanner});
-      return;
-    }
-    if (asked_ == kHold || asked_ == kHoldAndCrash) {
-      keep_held(static_cast<std::uint32_t>(value_));
-      (void)send_order(kStoreFd, {.kind = OrderKind::held});
-    }
+    for (const std::string& part : parts_) tell(kOrdersFd, part);
+    keep(0, "events");
+    keep(2, "counters");
+    keep(4, "watched");
+    (void)send_order(kStoreFd, {.kind = OrderKind::forget, .value = 4});
+    for (const char* link : {"link:1", "link:2"}) keep(kMostParts, link);
+    for (const char* link : {"link:3", "link:4"}) keep(kMostParts + 1, link);
+    (void)send_order(kStoreFd, {.kind = OrderKind::forget, .value = kMostParts + 1});
+    if (asked_ == kAskForScanner) ask_for_scanner();
+    if (asked_ == kHold || asked_ == kHoldAndCrash) hold({static_cast<std::uint32_t>(value_)});
+    if (asked_ == kHoldMany) hold_many();
     if (asked_ == kOverreach) (void)send_order(kOrdersFd, {.kind = OrderKind::done});
+    if (asked_ == kOverreachStore) (void)send_order(kStoreFd, {.kind = OrderKind::kill, .value = 1});
+    if (asked_ == kKeepAnotherForm) keep(OISP_PART_CONTROL, "no map");
     (void)send_order(kOrdersFd, {.kind = OrderKind::ready});
-    if (asked_ == kCrash || asked_ == kHoldAndCrash || (asked_ == kCrashOnce && adopted_ == 0)) std::abort();
+    if (asked_ == kCrash || asked_ == kHoldAndCrash || (asked_ == kCrashOnce && parts_.empty())) std::abort();
+  }
+
+  static void ask_for_scanner() {
+    auto pair = make_order_pair();
+    if (!pair) return;
+    (void)send_order(kStoreFd, {.kind = OrderKind::scan}, pair->b.get());
+    pair->b.reset();
+    (void)send_order(pair->a.get(), {.kind = OrderKind::file});
+    auto answer = receive_order(pair->a.get());
+    if (answer && answer->has_value()) tell(kOrdersFd, std::string((*answer)->order.text_view()));
+  }
+
+  static void hold(const std::vector<std::uint32_t>& stopped) {
+    keep_held(stopped);
+    (void)send_order(kStoreFd, {.kind = OrderKind::held});
+  }
+
+  void hold_many() const {
+    for (int i = 0; i < 300; ++i) tell(kOrdersFd, "one of many");
+    std::vector<std::uint32_t> stopped{static_cast<std::uint32_t>(value_)};
+    for (std::uint32_t i = 0; i < 500; ++i) stopped.push_back(0x40000000 + i);  // beyond every pid
+    hold(stopped);
   }
 
   std::string name_;
   std::string facts_;  // before any order came
+  std::vector<std::string> parts_;
   std::string connected_;
   OwnedFd collector_;
   std::vector<OwnedFd> connections_;
   int asked_ = 0;
   std::uint64_t value_ = 0;
-  int adopted_ = 0;
   bool begun_ = false;
 };
 
@@ -230,5 +298,6 @@ class Role {
 
 int main(int /*argc*/, char** argv) {
   const std::string name = argv[0];
+  if (name == "oisp-supervisor") return supervise();
   return name == "oisp-elf-scanner" ? scan() : Role(name).run();
 }

@@ -9,7 +9,7 @@ import sys
 
 ROOT = sys.argv[1] if len(sys.argv) > 1 else os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CODE = (".cc", ".h", ".c")
-OURS = {"base", "bpf", "ipc-schema", "launcher", "probe-helper", "elf-scanner", "collector", "exporters", "cli", "tests"}
+OURS = {"base", "bpf", "ipc-schema", "launcher", "supervisor", "probe-helper", "elf-scanner", "collector", "exporters", "cli", "tests"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 
 # folder -> folders of ours that it may include besides itself and base.
@@ -18,6 +18,7 @@ MAY_INCLUDE = {
     "bpf": set(),
     "ipc-schema": {"bpf"},
     "launcher": {"ipc-schema", "bpf/shared-maps.h"},
+    "supervisor": {"ipc-schema/order"},
     "probe-helper": {"ipc-schema", "bpf", "elf-scanner/scan-answer.h"},
     "elf-scanner": {"bpf", "ipc-schema/order.h"},
     "collector": {"ipc-schema", "bpf"},
@@ -27,7 +28,7 @@ MAY_INCLUDE = {
 # What parses, and what the privileged side therefore never includes.
 PARSERS = re.compile(r"uv\.h|simdjson|llhttp|zlib|re2/|capstone|elf\.h|sodium|CLI/|base/event-loop")
 # Programs with capabilities, and all that is linked into them; generated code aside.
-SHARED = r"base/(?!printable|utf8)[^/]+$|ipc-schema/order[^/]*$"
+SHARED = r"base/(?!printable|utf8)[^/]+$|ipc-schema/order\.[^/]*$"
 PRIVILEGED = {
     "oisp-launcher": re.compile(rf"launcher/|{SHARED}"),
     "oisp-probe-helper": re.compile(rf"probe-helper/(?!opener|open-file)|ipc-schema/helper-codec|{SHARED}"),

@@ -1,4 +1,4 @@
-#include "cli/order-channel.h"
+#include "ipc-schema/order-channel.h"
 
 #include <fcntl.h>
 

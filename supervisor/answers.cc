@@ -1,7 +1,8 @@
-// What peers may ask of the launcher. Who may say what, and when, is one table; all else is refused:
+// What peers may ask of the supervisor. Who may say what, and when, is one table; all else is refused:
 // a role that says it is killed (and started again), a command line that does ends its session.
+#include "base/clock.h"
 #include "base/log.h"
-#include "launcher/session.h"
+#include "supervisor/session.h"
 
 namespace oisp {
 namespace {
@@ -36,16 +37,13 @@ const Permission* Permission::find(OrderKind kind, unsigned from, Phase phase, b
       {OrderKind::file, Session::kFromCommandLine, kAsking, true, &Session::answer_file},
       {OrderKind::config, Session::kFromCommandLine, kAsking, false, &Session::answer_config},
       {OrderKind::begin, Session::kFromCommandLine, kAsking, false, &Session::answer_begin},
-      {OrderKind::finish, Session::kFromCommandLine, kAsking | kServing, false, &Session::answer_finish},
+      {OrderKind::finish, Session::kFromCommandLine | Session::kFromLauncher, kAsking | kServing, false,
+       &Session::answer_finish},
       {OrderKind::ready, kFromHelper | kFromCollector, kServing, false, &Session::answer_ready},
       {OrderKind::failed, kFromAnyRole, kServing, false, &Session::answer_failed},
       {OrderKind::notice, kFromAnyRole, kServing, false, &Session::answer_notice},
       {OrderKind::done, kFromCollector, kServing, false, &Session::answer_done},
-      {OrderKind::keep, Session::kFromStore, kServing, true, &Session::answer_keep},
-      {OrderKind::forget, Session::kFromStore, kServing, false, &Session::answer_forget},
-      {OrderKind::want_scanner, Session::kFromStore, kServing, false, &Session::answer_want_scanner},
-      {OrderKind::held, Session::kFromStore, kServing, false, &Session::answer_held},
-      {OrderKind::release, Session::kFromStore, kServing, false, &Session::answer_release},
+      {OrderKind::ended, Session::kFromLauncher, kServing, false, &Session::answer_ended},
   };
   for (const Permission& row : kTable) {
     if (row.kind == kind && (row.from & from) != 0 && (row.phases & bit(phase)) != 0 && row.with_fd == has_fd) {
@@ -55,19 +53,19 @@ const Permission* Permission::find(OrderKind kind, unsigned from, Phase phase, b
   return nullptr;
 }
 
-void Session::serve_line(OwnedFd& line, unsigned from, Role* role) {
-  while (line) {
-    auto received = receive_order(line.get());
-    if (!received && received.error().error == EAGAIN) return;
-    if (!received || !received->has_value()) return line.reset();
-    ReceivedOrder& got = **received;
-    if (const Permission* permission = Permission::find(got.order.kind, from, phase_, got.fd.valid())) {
-      (this->*permission->answer)(role, got);
+void Session::serve_line(OrderChannel& line, unsigned from, Role* role) {
+  line.flush();
+  for (unsigned i = 0; i < limits::kMostOrdersAtOnce; ++i) {
+    auto received = line.receive();
+    if (!received) return;
+    if (const Permission* permission = Permission::find(received->order.kind, from, phase_, received->fd.valid())) {
+      (this->*permission->answer)(role, *received);
       continue;
     }
-    log_warning("%s: order %u is not for it to give now", role == nullptr ? "command line" : role->entry->program,
-                static_cast<unsigned>(got.order.kind));
-    line.reset();
+    const char* who = from == kFromCommandLine ? "the command line" : "the launcher";
+    log_warning("%s: order %u is not for it to give now", role != nullptr ? program_of(role->kind) : who,
+                static_cast<unsigned>(received->order.kind));
+    line.close();
   }
 }
 
@@ -110,18 +108,19 @@ void Session::answer_ready(Role* role, ReceivedOrder& /*received*/) {
   role->is_ready = true;
   if (phase_ != Phase::starting) return;  // one that was started again
   for (const auto& other : roles_) {
-    const bool counts = other->entry->kind == RoleKind::probe_helper || other->entry->kind == RoleKind::collector;
+    const bool counts = other->kind == RoleKind::probe_helper || other->kind == RoleKind::collector;
     if (counts && !other->is_ready) return;
   }
   phase_ = Phase::running;
   phase_deadline_ms_ = kNever;
-  say(command_line_, {.kind = OrderKind::ready});
+  command_line_.send({.kind = OrderKind::ready});
 }
 
 void Session::answer_failed(Role* role, ReceivedOrder& received) {
+  if (role->ended || role->changes_rights) return;  // once is enough
   const bool wants_more = received.order.name_view() == "needs_sys_admin";
-  if (role->entry->kind == RoleKind::probe_helper && wants_more && !role->fallback) {
-    role->fallback = true;
+  if (role->is(RoleKind::probe_helper) && wants_more && !role->for_perf) {
+    role->for_perf = true;
     role->changes_rights = true;
     return;  // it ends now, and comes back with CAP_SYS_ADMIN
   }
@@ -137,24 +136,10 @@ void Session::answer_done(Role* /*role*/, ReceivedOrder& /*received*/) {
   if (phase_ == Phase::finishing) leave();
 }
 
-void Session::answer_keep(Role* /*role*/, ReceivedOrder& received) {
-  if (kept_.size() >= limits::kMostKept && !kept_.contains(received.order.name_view())) {
-    return log_warning("more is kept than there is room for: a new helper will not have all");
+void Session::answer_ended(Role* /*role*/, ReceivedOrder& received) {
+  for (const auto& role : roles_) {
+    if (role->number == received.order.value && role->runs) bury(*role, received.order.detail);
   }
-  kept_.insert_or_assign(std::string(received.order.name_view()), std::move(received.fd));
-}
-
-void Session::answer_forget(Role* /*role*/, ReceivedOrder& received) {
-  const auto found = kept_.find(received.order.name_view());
-  if (found == kept_.end()) return;
-  dropped_.push_back(std::move(found->second));
-  kept_.erase(found);
-}
-
-void Session::answer_want_scanner(Role* /*role*/, ReceivedOrder& received) {
-  if (wanted_scanners_.size() >= limits::kMostWantedScanners) return log_warning("too many files at once");
-  wanted_scanners_.push_back(received.order);
-  start_scanners();
 }
 
 }  // namespace oisp
