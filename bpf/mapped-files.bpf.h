@@ -32,17 +32,36 @@ static __always_inline bool hold_current(struct task_struct *task)
 {
 	struct oisp_control *shared = control_here();
 	__u32 tgid = current_tgid();
-	__u64 now = bpf_ktime_get_boot_ns();
+	__u64 slot = (__u64)tgid << 32 | (__u32)(bpf_ktime_get_boot_ns() / OISP_HELD_UNIT_NS);
+	__u32 i;
 
 	if (!shared || !shared->hold || is_noticed(task))
 		return 0;
 	if (bpf_send_signal(SIGSTOP))
 		return 0;
-	if (bpf_map_update_elem(&held, &tgid, &now, BPF_ANY)) {
-		bpf_send_signal(SIGCONT);
-		return 0;
+	for (i = 0; i < OISP_HELD_PLACES; i++) {
+		if (!__sync_val_compare_and_swap(&shared->held[(tgid + i) % OISP_HELD_SLOTS], 0, slot))
+			return 1;
 	}
-	return 1;
+	bpf_send_signal(SIGCONT);
+	return 0;
+}
+
+/* The process ends: its number may be another's soon. */
+static __always_inline void forget_held(__u32 tgid)
+{
+	struct oisp_control *shared = control_here();
+	__u32 i;
+
+	if (!shared)
+		return;
+	for (i = 0; i < OISP_HELD_PLACES; i++) {
+		__u64 *place = &shared->held[(tgid + i) % OISP_HELD_SLOTS];
+		__u64 slot = *place;
+
+		if (slot >> 32 == tgid)
+			__sync_val_compare_and_swap(place, slot, 0);
+	}
 }
 
 struct mapping {

@@ -82,14 +82,6 @@ struct {
 	__type(value, __u8);
 } seen_mappings SEC(".maps");
 
-/* Processes stopped until their files are probed: tgid -> CLOCK_BOOTTIME of the stop. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1024);
-	__type(key, __u32);
-	__type(value, __u64);
-} held SEC(".maps");
-
 /* A TCP socket of a watched process, by the address of its struct sock. */
 struct connection {
 	__u64 cookie;

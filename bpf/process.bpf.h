@@ -276,7 +276,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	identity = *known;
 	if (bpf_map_delete_elem(&watched, &tgid))
 		return 0; /* two last threads at once: the other one says it */
-	bpf_map_delete_elem(&held, &tgid);
+	forget_held(tgid);
 	now = bpf_ktime_get_boot_ns();
 	record = reserve(&events, OISP_FAMILY_PROCESS, sizeof(*record), sizeof(*record), &ticket);
 	if (!record)

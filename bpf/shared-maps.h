@@ -12,12 +12,7 @@
 #define OISP_FILE_SITES 32 /* slots of one file; file number N has those from (N - 1) * 32 on */
 #define OISP_SITE_SLOTS (OISP_FILE_ENTRIES * OISP_FILE_SITES)
 
-/* Keys under which the helper has the launcher keep maps that the launcher needs itself. */
-#define OISP_PART_FILES 1   /* ring of new files: wakes it where a process was stopped */
-#define OISP_PART_CONTROL 3 /* `hold` is cleared where nobody probes */
-#define OISP_PART_HELD 9    /* __u32 tgid -> __u64 CLOCK_BOOTTIME ns, of stopped processes */
-
-/* The one element of `control`, mapped by the helper. */
+/* The one element of `control`, mapped by the helper and by the launcher. */
 struct oisp_control {
 	__u32 sleeping;     /* 1: the helper sleeps; whoever exchanges it for 0 must wake it */
 	__u32 hold;         /* 1: stop a watched process that brings a new file, where nobody notices */
@@ -31,7 +26,15 @@ struct oisp_control {
 	__u32 uprobe_multi; /* 1: the site programs are of that kind, else perf uprobes */
 	__u32 missing_hooks; /* as in oisp_hello */
 	__u32 reserved[2];
+	/*
+	 * Processes that the kernel program stopped until their files are probed, each in one of the slots that its
+	 * number leads to: tgid << 32 | CLOCK_BOOTTIME of the stop in units, or 0. The launcher continues them.
+	 */
+	__u64 held[256];
 };
+#define OISP_HELD_SLOTS 256
+#define OISP_HELD_PLACES 8 /* of one number: slots (tgid + 0 .. 7) % OISP_HELD_SLOTS */
+#define OISP_HELD_UNIT_NS 1000000
 
 /* Value of `watched` (key: __u32 tgid): what a record's header says about the process. */
 struct oisp_identity {
@@ -72,8 +75,9 @@ struct oisp_file_entry {
 #define OISP_ENTRY_DONE 2
 
 /*
- * Maps and programs that outlive a helper: the launcher keeps them by these keys. Links of file number N are kept
- * by the key OISP_PART_LINKS + N, those of the hooks by OISP_PART_LINKS.
+ * Maps and programs that outlive a helper: the launcher keeps them by these keys, and uses two itself: the ring of
+ * new files wakes it where a process was stopped, and `control` says who was. Links of file number N are kept by
+ * the key OISP_PART_LINKS + N, those of the hooks by OISP_PART_LINKS.
  */
 #define OISP_PART_EVENTS 0
 #define OISP_PART_FILES 1
@@ -84,14 +88,13 @@ struct oisp_file_entry {
 #define OISP_PART_FILE_TABLE 6
 #define OISP_PART_SESSIONS 7
 #define OISP_PART_SEEN_FILES 8
-#define OISP_PART_HELD 9
-#define OISP_PART_SITE_ENTRY 10
-#define OISP_PART_SITE_RETURN 11
-#define OISP_PART_FIND_MAPPINGS 12
-#define OISP_PART_COUNT 13
+#define OISP_PART_SITE_ENTRY 9
+#define OISP_PART_SITE_RETURN 10
+#define OISP_PART_FIND_MAPPINGS 11
+#define OISP_PART_COUNT 12
 #define OISP_PART_LINKS 32
 
-OISP_STATIC_ASSERT(sizeof(struct oisp_control) == 48, "control layout");
+OISP_STATIC_ASSERT(sizeof(struct oisp_control) == 48 + 8 * OISP_HELD_SLOTS, "control layout");
 OISP_STATIC_ASSERT(sizeof(struct oisp_session) == 40, "session layout");
 OISP_STATIC_ASSERT(sizeof(struct oisp_file_entry) == sizeof(struct oisp_file_report) + 16, "file entry layout");
 

@@ -11,16 +11,12 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "bpf/shared-maps.h"
+#include "launcher/limits.h"
 
 namespace oisp {
 namespace {
 
 constexpr std::size_t kSupervisor = 0;  // its number
-
-uid_t uid_of(std::size_t number) {
-  return limits::kFirstUid + static_cast<uid_t>(::getpid()) * limits::kUidsPerLauncher + static_cast<uid_t>(number);
-}
 
 // It is not reaped yet, so the number is its own.
 void kill_process(pid_t pid) {
@@ -28,31 +24,6 @@ void kill_process(pid_t pid) {
 }
 
 }  // namespace
-
-// Who may say what. A helper that says anything else is killed; a supervisor that does ends the session.
-bool Hands::serve_order(RoleKind from, ReceivedOrder& received) {
-  struct Permission {
-    OrderKind kind;
-    bool from_supervisor;  // else from the helper
-    bool with_fd;
-    bool (Hands::*answer)(ReceivedOrder&);
-  };
-  static constexpr Permission kTable[] = {
-      {OrderKind::start, true, true, &Hands::answer_start},
-      {OrderKind::kill, true, false, &Hands::answer_kill},
-      {OrderKind::keep, false, true, &Hands::answer_keep},
-      {OrderKind::forget, false, false, &Hands::answer_forget},
-      {OrderKind::scan, false, true, &Hands::answer_scan},
-      {OrderKind::held, false, false, &Hands::answer_held},
-      {OrderKind::release, false, false, &Hands::answer_release},
-  };
-  for (const Permission& row : kTable) {
-    const bool fits = row.from_supervisor == (from == RoleKind::supervisor) && row.with_fd == received.fd.valid();
-    if (row.kind == received.order.kind && fits && (this->*row.answer)(received)) return true;
-  }
-  log_warning("%s must not give order %u so", program_of(from), static_cast<unsigned>(received.order.kind));
-  return false;
-}
 
 Hands::Hands(Programs programs, OwnedFd command_line, OwnedFd signals)
     : programs_(std::move(programs)), command_line_(std::move(command_line)), signals_(std::move(signals)) {}
@@ -66,11 +37,10 @@ int Hands::run() {
     for (Role& role : roles_) serve_line(role);
     reap();
     serve_held();
-    drop_one_link();
+    if (held_.empty() && !dropped_.empty()) dropped_.pop_back();
   }
   end_everything();
-  if (abandoned_) return 0;
-  return WIFEXITED(supervisor_status_) ? WEXITSTATUS(supervisor_status_) : 1;
+  return abandoned_ ? 0 : WIFEXITED(supervisor_status_) ? WEXITSTATUS(supervisor_status_) : 1;
 }
 
 void Hands::wait() {
@@ -78,11 +48,12 @@ void Hands::wait() {
   std::vector<pollfd> set{{.fd = command_line_.get(), .events = 0, .revents = 0},
                           {.fd = signals_.get(), .events = POLLIN, .revents = 0}};
   for (const Role& role : roles_) set.push_back({.fd = role.line.get(), .events = POLLIN, .revents = 0});
-  if (held_due_ms_ == kNever) {
+  std::int64_t left_ms = -1;
+  if (held_due_ms_ != kNever) {
+    left_ms = std::clamp<std::int64_t>(held_due_ms_ - now_ms(), 0, limits::kHeldLookMs);
+  } else {
     set.push_back({.fd = parts_[OISP_PART_FILES].get(), .events = POLLIN, .revents = 0});
   }
-  std::int64_t left_ms = -1;
-  if (held_due_ms_ != kNever) left_ms = std::clamp<std::int64_t>(held_due_ms_ - now_ms(), 0, limits::kHeldLookMs);
   if (held_.empty() && !dropped_.empty()) left_ms = 0;
   (void)::poll(set.data(), set.size(), static_cast<int>(left_ms));
   if ((set[0].revents & POLLHUP) != 0) over_ = abandoned_ = true;
@@ -95,14 +66,110 @@ void Hands::serve_signals() {
   }
 }
 
+// A helper that says what it must not is killed; a supervisor that does ends the session.
 void Hands::serve_line(Role& role) {
   for (unsigned i = 0; i < limits::kMostOrdersAtOnce && role.line; ++i) {
     auto received = receive_order(role.line.get());
     if (!received && received.error().error == EAGAIN) return;
-    if (received && received->has_value() && serve_order(role.kind, **received)) continue;
+    if (received && *received && serve_order(is_helper(role.kind), **received)) continue;
+    if (received && *received) log_warning("%s must not say that", program_of(role.kind));
     role.line.reset();
     kill_process(role.pid);
   }
+}
+
+// Who may say what. False: it must not be said so.
+bool Hands::serve_order(bool from_helper, ReceivedOrder& received) {
+  const Order& order = received.order;
+  const bool with_fd = received.fd.valid();
+  switch (order.kind) {
+    case OrderKind::start:
+      return !from_helper && with_fd && start_by_order(order.value, order.detail, received.fd.get());
+    case OrderKind::kill:
+      if (from_helper || with_fd || order.value == kSupervisor || order.value >= kFirstScannerNumber) return false;
+      kill_process(roles_[order.value].pid);
+      return true;
+    case OrderKind::keep:
+      return from_helper && with_fd && keep(order.value, std::move(received.fd));
+    case OrderKind::scan:
+      if (with_fd) scan(received.fd.get());
+      return from_helper && with_fd;
+    case OrderKind::forget:
+      forget(order.value);
+      return from_helper && !with_fd;
+    case OrderKind::release:
+      let_go(static_cast<std::uint32_t>(order.value));
+      [[fallthrough]];
+    case OrderKind::held:
+      held_due_ms_ = 0;
+      return from_helper && !with_fd;
+    default:
+      return false;
+  }
+}
+
+bool Hands::start(std::size_t number, RoleKind kind, int input, int orders) {
+  auto line = make_order_pair();
+  if (!line || ::fcntl(line->a.get(), F_SETFL, O_RDWR | O_NONBLOCK) != 0) return false;
+  RoleStart start{.entry = entry_of(kind),
+                  .program = programs_[static_cast<std::size_t>(kind)].get(),
+                  .uid = limits::kFirstUid + static_cast<uid_t>(::getpid()) * kRoleNumbers + static_cast<uid_t>(number),
+                  .descriptors = {input, STDERR_FILENO, STDERR_FILENO, orders}};
+  static_assert(kOrdersFd == 3 && kStoreFd == 4 && kFirstPartFd == 5);
+  if (kind == RoleKind::supervisor) start.descriptors[kOrdersFd] = line->b.get();
+  if (is_helper(kind)) {
+    start.descriptors.push_back(line->b.get());
+    for (const OwnedFd& part : parts_) start.descriptors.push_back(part.get());
+  }
+  const auto pid = start_role(start);
+  if (!pid) return false;
+  if (kind != RoleKind::supervisor && !is_helper(kind)) line->a.reset();
+  roles_[number] = {.kind = kind, .pid = pid.value(), .line = std::move(line->a)};
+  return true;
+}
+
+bool Hands::start_by_order(std::size_t number, std::int32_t kind, int orders) {
+  constexpr auto kLast = static_cast<std::int32_t>(RoleKind::probe_helper_perf);
+  if (number == kSupervisor || number >= kFirstScannerNumber || roles_[number].pid != 0) return false;
+  if (kind < 0 || kind > kLast) return false;
+  const auto role_kind = static_cast<RoleKind>(kind);
+  const auto is_live_helper = [](const Role& role) { return role.pid != 0 && is_helper(role.kind); };
+  if (is_helper(role_kind) && std::ranges::any_of(roles_, is_live_helper)) return false;
+  if (start(number, role_kind, STDIN_FILENO, orders)) return true;
+  tell_supervisor({.kind = OrderKind::ended, .detail = W_EXITCODE(kCouldNotStart, 0), .value = number});
+  return true;
+}
+
+bool Hands::keep(std::uint64_t key, OwnedFd fd) {
+  if (key == OISP_PART_CONTROL && !share_control(fd)) return false;
+  if (key < kMostParts) {
+    parts_[key] = std::move(fd);
+  } else if (links_.size() + dropped_.size() < limits::kMostLinks) {
+    links_.emplace(key, std::move(fd));
+  } else {
+    log_warning("more is kept than there is room for: a new helper will not have all");
+  }
+  return true;
+}
+
+void Hands::forget(std::uint64_t key) {
+  if (key < kMostParts) parts_[key].reset();
+  const auto [first, last] = links_.equal_range(key);
+  for (auto link = first; link != last; ++link) dropped_.push_back(std::move(link->second));
+  links_.erase(first, last);
+}
+
+// Where there are too many, the helper sees the end of its connection: a scanner that died.
+void Hands::scan(int connection) {
+  std::size_t number = kFirstScannerNumber;
+  while (number < roles_.size() && roles_[number].pid != 0) ++number;
+  if (number < roles_.size()) (void)start(number, RoleKind::scanner, connection, -1);
+}
+
+// It has room for all that there is to say; one that leaves it unread hangs.
+void Hands::tell_supervisor(const Order& order) {
+  const Role& supervisor = roles_[kSupervisor];
+  if (!send_order(supervisor.line.get(), order)) kill_process(supervisor.pid);
 }
 
 void Hands::reap() {
@@ -126,11 +193,6 @@ void Hands::bury(std::size_t number, int status) {
   }
 }
 
-// Nobody stands still until it is closed.
-void Hands::drop_one_link() {
-  if (held_.empty() && !dropped_.empty()) dropped_.pop_back();
-}
-
 void Hands::end_everything() {
   stop_holding();
   for (const Role& role : roles_) kill_process(role.pid);
@@ -139,116 +201,14 @@ void Hands::end_everything() {
     if (pid == roles_[kSupervisor].pid) supervisor_status_ = status;
   }
   stop_holding();
-  say_done();
-}
-
-// Not where the supervisor was killed: then the command line has not heard all that it should.
-void Hands::say_done() {
-  if (!WIFEXITED(supervisor_status_)) return;
-  const Order done{.kind = OrderKind::done, .detail = WEXITSTATUS(supervisor_status_)};
-  const Status said = send_order(command_line_.get(), done);
-  if (said || said.error().error != EAGAIN) return;
-  // One that does not read is waited for, with nothing in hand.
   links_.clear();
   dropped_.clear();
   parts_ = {};
+  // Not where the supervisor was killed: then the command line has not heard all that it should. One that
+  // does not read is waited for, with nothing in hand.
+  if (!WIFEXITED(supervisor_status_)) return;
   (void)::fcntl(command_line_.get(), F_SETFL, O_RDWR);
-  (void)send_order(command_line_.get(), done);
-}
-
-bool Hands::start(std::size_t number, RoleKind kind, int input, int orders) {
-  auto line = make_order_pair();
-  if (!line || ::fcntl(line->a.get(), F_SETFL, O_RDWR | O_NONBLOCK) != 0) {
-    log_error("no connection for %s", program_of(kind));
-    return false;
-  }
-  RoleStart start{.entry = entry_of(kind),
-                  .program = programs_[static_cast<std::size_t>(kind)].get(),
-                  .uid = uid_of(number),
-                  .descriptors = {input, STDERR_FILENO, STDERR_FILENO, orders}};
-  if (kind == RoleKind::supervisor) start.descriptors[kOrdersFd] = line->b.get();
-  if (is_helper(kind)) {
-    start.descriptors.push_back(line->b.get());
-    for (const OwnedFd& part : parts_) start.descriptors.push_back(part.get());
-  }
-  static_assert(kOrdersFd == 3 && kStoreFd == 4 && kFirstPartFd == 5);
-  const auto pid = start_role(start);
-  if (!pid) {
-    log_error("%s: %s", program_of(kind), pid.error().text().c_str());
-    return false;
-  }
-  if (kind != RoleKind::supervisor && !is_helper(kind)) line->a.reset();
-  roles_[number] = {.kind = kind, .pid = pid.value(), .line = std::move(line->a)};
-  return true;
-}
-
-// It has room for all that there is to say; one that leaves it unread hangs.
-void Hands::tell_supervisor(const Order& order) {
-  const Role& supervisor = roles_[kSupervisor];
-  if (!send_order(supervisor.line.get(), order)) kill_process(supervisor.pid);
-}
-
-bool Hands::answer_start(ReceivedOrder& received) {
-  const std::uint64_t number = received.order.value;
-  const auto last_kind = static_cast<std::int32_t>(RoleKind::probe_helper_perf);
-  if (number == kSupervisor || number >= kFirstScannerNumber || roles_[number].pid != 0) return false;
-  if (received.order.detail < 0 || received.order.detail > last_kind) return false;
-  const auto kind = static_cast<RoleKind>(received.order.detail);
-  const bool has_helper =
-      std::ranges::any_of(roles_, [](const Role& role) { return role.pid != 0 && is_helper(role.kind); });
-  if (is_helper(kind) && has_helper) return false;
-  if (!start(number, kind, STDIN_FILENO, received.fd.get())) {
-    tell_supervisor({.kind = OrderKind::ended, .detail = W_EXITCODE(kCouldNotStart, 0), .value = number});
-  }
-  return true;
-}
-
-bool Hands::answer_kill(ReceivedOrder& received) {
-  const std::uint64_t number = received.order.value;
-  if (number == kSupervisor || number >= kFirstScannerNumber) return false;
-  kill_process(roles_[number].pid);
-  return true;
-}
-
-bool Hands::answer_keep(ReceivedOrder& received) {
-  const std::uint64_t key = received.order.value;
-  if (!is_as_declared(key, received.fd)) return false;
-  if (key < kMostParts) {
-    parts_[key] = std::move(received.fd);
-  } else if (links_.size() + dropped_.size() < limits::kMostLinks) {
-    links_.emplace(key, std::move(received.fd));
-  } else {
-    log_warning("more is kept than there is room for: a new helper will not have all");
-  }
-  return true;
-}
-
-bool Hands::answer_forget(ReceivedOrder& received) {
-  const std::uint64_t key = received.order.value;
-  if (key < kMostParts) parts_[key].reset();
-  const auto [first, last] = links_.equal_range(key);
-  for (auto link = first; link != last; ++link) dropped_.push_back(std::move(link->second));
-  links_.erase(first, last);
-  return true;
-}
-
-// Where there are too many, the helper sees the end of its connection: a scanner that died.
-bool Hands::answer_scan(ReceivedOrder& received) {
-  std::size_t number = kFirstScannerNumber;
-  while (number < roles_.size() && roles_[number].pid != 0) ++number;
-  if (number < roles_.size()) (void)start(number, RoleKind::scanner, received.fd.get(), -1);
-  return true;
-}
-
-bool Hands::answer_held(ReceivedOrder& /*received*/) {
-  held_due_ms_ = 0;
-  return true;
-}
-
-bool Hands::answer_release(ReceivedOrder& received) {
-  let_go(static_cast<std::uint32_t>(received.order.value));
-  held_due_ms_ = 0;
-  return true;
+  (void)send_order(command_line_.get(), {.kind = OrderKind::done, .detail = WEXITSTATUS(supervisor_status_)});
 }
 
 }  // namespace oisp

@@ -1,19 +1,16 @@
 // What the supervisor decides, this does: it starts and kills roles, keeps for the helper what is to
-// outlive it, starts scanners for it, and lets stopped processes go. A loop over descriptors; every
-// order is looked up in a table of who may say it.
+// outlive it, starts scanners for it, and lets stopped processes go.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <map>
 #include <set>
-#include <string>
 #include <vector>
 
-#include "ipc-schema/order.h"
-#include "launcher/limits.h"
-#include "launcher/role-table.h"
-#include "launcher/start-role.h"
+#include "base/mapping.h"
+#include "bpf/shared-maps.h"
+#include "launcher/role.h"
 
 namespace oisp {
 
@@ -22,7 +19,7 @@ using Programs = std::array<OwnedFd, kRoleKinds>;
 
 class Hands {
  public:
-  // `command_line` is not waited for; `signals` is a signalfd of SIGTERM, which asks for an orderly end, and SIGCHLD.
+  // `command_line` is not read; `signals` is a signalfd of SIGTERM, which asks for an orderly end, and SIGCHLD.
   Hands(Programs programs, OwnedFd command_line, OwnedFd signals);
   Hands(const Hands&) = delete;
   Hands& operator=(const Hands&) = delete;
@@ -39,32 +36,22 @@ class Hands {
     OwnedFd line;   // of the supervisor, and the helper's `store`: the others have nothing to say
   };
 
-  // The loop.
   void wait();
   void serve_signals();
   void serve_line(Role& role);
-  bool serve_order(RoleKind from, ReceivedOrder& received);
+  bool serve_order(bool from_helper, ReceivedOrder& received);
+  bool start(std::size_t number, RoleKind kind, int input, int orders);
+  bool start_by_order(std::size_t number, std::int32_t kind, int orders);
+  bool keep(std::uint64_t key, OwnedFd fd);
+  void forget(std::uint64_t key);
+  void scan(int connection);
+  void tell_supervisor(const Order& order);
   void reap();
   void bury(std::size_t number, int status);
-  void drop_one_link();
   void end_everything();
-  void say_done();
-
-  // The life of roles. False, and logged: it could not be started.
-  bool start(std::size_t number, RoleKind kind, int input, int orders);
-  void tell_supervisor(const Order& order);
-
-  // What each order does; false: it must not be given so.
-  bool answer_start(ReceivedOrder& received);
-  bool answer_kill(ReceivedOrder& received);
-  bool answer_keep(ReceivedOrder& received);
-  bool answer_forget(ReceivedOrder& received);
-  bool answer_scan(ReceivedOrder& received);
-  bool answer_held(ReceivedOrder& received);
-  bool answer_release(ReceivedOrder& received);
 
   // Stopped processes (held.cc).
-  [[nodiscard]] static bool is_as_declared(std::uint64_t key, const OwnedFd& map);
+  bool share_control(const OwnedFd& map);
   void let_go(std::uint32_t tgid);
   void look_at_held(std::int64_t patience_ms);
   void serve_held();
@@ -81,6 +68,7 @@ class Hands {
   std::array<OwnedFd, kMostParts> parts_;  // maps and programs
   std::multimap<std::uint64_t, OwnedFd> links_;
   std::vector<OwnedFd> dropped_;  // links: to be closed one at a time, since each takes the kernel some 50 ms
+  Mapping<oisp_control> control_;
   std::set<std::uint32_t> held_;  // stopped processes that the command line was told of
   std::int64_t held_due_ms_ = kNever;
 };

@@ -1,5 +1,5 @@
 // Processes that the kernel program stopped until their files are probed. Who they are is read from
-// the program's own list, the map `held`: whatever the helper does, says or forgets, each goes on.
+// the program's own list, in memory shared with it: whatever the helper does, says or forgets, each goes on.
 #include <linux/bpf.h>
 #include <poll.h>
 #include <sys/syscall.h>
@@ -8,73 +8,67 @@
 
 #include "base/clock.h"
 #include "base/pidfd.h"
-#include "bpf/shared-maps.h"
 #include "launcher/hands.h"
+#include "launcher/limits.h"
 
 namespace oisp {
 namespace {
 
-// bpf(2) on one element of a map. `value` is the next key for BPF_MAP_GET_NEXT_KEY.
-bool call_map(bpf_cmd command, const OwnedFd& map, const void* key, void* value = nullptr) {
-  bpf_attr call{};
-  call.map_fd = static_cast<__u32>(map.get());
-  call.key = reinterpret_cast<std::uintptr_t>(key);
-  call.value = reinterpret_cast<std::uintptr_t>(value);
-  return ::syscall(SYS_bpf, command, &call, sizeof call) == 0;
+std::uint32_t tgid_of(__u64 slot) { return static_cast<std::uint32_t>(slot >> 32); }
+
+// The only signal that the launcher ever sends to a process that is not a role of its own. The program
+// stops a process before it lists it, so who is taken from the list first and continued then stands
+// still no more; and who is on the list lives, so the number is not another's.
+void continue_process(__u64& slot) {
+  __u64 listed = __atomic_load_n(&slot, __ATOMIC_ACQUIRE);
+  const OwnedFd process = open_pidfd(static_cast<pid_t>(tgid_of(listed)));
+  const bool taken =
+      listed != 0 && __atomic_compare_exchange_n(&slot, &listed, __u64{0}, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+  if (taken && process) (void)signal_pidfd(process.get(), SIGCONT);
 }
 
 }  // namespace
 
-// The kernel writes a whole key or value to where it is told: a map of another form would overwrite us.
-bool Hands::is_as_declared(std::uint64_t key, const OwnedFd& map) {
-  const bool is_list = key == OISP_PART_HELD;
-  if (!is_list && key != OISP_PART_CONTROL) return true;  // never looked into
+// Of a map alone: other memory might be taken away while it is looked at.
+bool Hands::share_control(const OwnedFd& map) {
   bpf_map_info info{};
   bpf_attr call{};
   call.info.bpf_fd = static_cast<__u32>(map.get());
   call.info.info_len = sizeof info;
   call.info.info = reinterpret_cast<std::uintptr_t>(&info);
   if (::syscall(SYS_bpf, BPF_OBJ_GET_INFO_BY_FD, &call, sizeof call) != 0) return false;
-  return info.type == (is_list ? BPF_MAP_TYPE_HASH : BPF_MAP_TYPE_ARRAY) && info.key_size == sizeof(std::uint32_t) &&
-         info.value_size == (is_list ? sizeof(std::uint64_t) : sizeof(oisp_control));
+  auto control = map_shared<oisp_control>(map.get(), sizeof(oisp_control), PROT_READ | PROT_WRITE);
+  if (control) control_ = std::move(*control);
+  return control.ok();
 }
 
-// The only signal that the launcher ever sends to a process that is not a role of its own. The program
-// stops a process before it lists it, so what is taken from the list first and continued then stands
-// still no more; and who is on the list lives, so the number is not another's.
 void Hands::let_go(std::uint32_t tgid) {
-  const OwnedFd process = open_pidfd(static_cast<pid_t>(tgid));
-  const bool listed = call_map(BPF_MAP_DELETE_ELEM, parts_[OISP_PART_HELD], &tgid);
-  if (listed && process) (void)signal_pidfd(process.get(), SIGCONT);
+  for (std::size_t i = 0; control_ && i < OISP_HELD_SLOTS; ++i) {
+    if (tgid_of(control_->held[i]) == tgid) continue_process(control_->held[i]);
+  }
 }
 
 void Hands::look_at_held(std::int64_t patience_ms) {
-  const OwnedFd& list = parts_[OISP_PART_HELD];
-  std::set<std::uint32_t> listed;
-  std::uint32_t tgid = 0;
-  for (const std::uint32_t* last = nullptr;
-       listed.size() < limits::kMostHeld && call_map(BPF_MAP_GET_NEXT_KEY, list, last, &tgid); last = &tgid) {
-    listed.insert(tgid);
+  const auto now = static_cast<std::uint32_t>(read_clock_ns(CLOCK_BOOTTIME) / OISP_HELD_UNIT_NS);
+  std::set<std::uint32_t> standing;
+  for (std::size_t i = 0; control_ && i < OISP_HELD_SLOTS; ++i) {
+    const __u64 slot = __atomic_load_n(&control_->held[i], __ATOMIC_ACQUIRE);
+    // A stop in a time to come, which only a helper can have put there, is one of long ago.
+    if (slot != 0 && now - static_cast<std::uint32_t>(slot) >= patience_ms) {
+      continue_process(control_->held[i]);
+    } else if (slot != 0) {
+      standing.insert(tgid_of(slot));
+    }
   }
-  const auto now_ns = static_cast<std::uint64_t>(read_clock_ns(CLOCK_BOOTTIME));  // the program's clock
-  const std::uint64_t patience_ns = static_cast<std::uint64_t>(patience_ms) * 1'000'000;
-  std::erase_if(listed, [&](std::uint32_t one) {
-    std::uint64_t since_ns = 0;
-    const bool stands = call_map(BPF_MAP_LOOKUP_ELEM, list, &one, &since_ns);
-    // Not within `patience` of now, before or after: a time to come, only a helper can have put there.
-    const bool is_due = stands && now_ns + patience_ns - since_ns >= 2 * patience_ns;
-    if (is_due) let_go(one);
-    return !stands || is_due;
-  });
   // The command line continues whom it was told of, should this process be killed. Where it does not keep
   // up it is told less: the session does not hang on that.
-  for (const std::uint32_t one : listed) {
+  for (const std::uint32_t one : standing) {
     if (!held_.contains(one)) (void)send_order(command_line_.get(), {.kind = OrderKind::held, .value = one});
   }
   for (const std::uint32_t one : held_) {
-    if (!listed.contains(one)) (void)send_order(command_line_.get(), {.kind = OrderKind::release, .value = one});
+    if (!standing.contains(one)) (void)send_order(command_line_.get(), {.kind = OrderKind::release, .value = one});
   }
-  held_ = std::move(listed);
+  held_ = std::move(standing);
 }
 
 // A stop comes with a record in the ring of files, which wakes us; the helper takes it out only after it
@@ -92,13 +86,7 @@ void Hands::serve_held() {
 
 // Without a helper nobody probes. What was just being stopped, is found when the list is looked at again.
 void Hands::stop_holding() {
-  const std::uint32_t zero = 0;
-  oisp_control control{};
-  const OwnedFd& map = parts_[OISP_PART_CONTROL];
-  if (call_map(BPF_MAP_LOOKUP_ELEM, map, &zero, &control)) {
-    control.hold = 0;
-    (void)call_map(BPF_MAP_UPDATE_ELEM, map, &zero, &control);
-  }
+  if (control_) control_->hold = 0;
   look_at_held(0);
   held_due_ms_ = 0;
 }

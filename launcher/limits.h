@@ -4,8 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "ipc-schema/order.h"
-
 namespace oisp::limits {
 
 // Descriptors held for the helper besides the parts: a few links for each probed file.
@@ -15,14 +13,11 @@ inline constexpr std::uint64_t kWantedFiles = 16384;
 // milliseconds, so that who sends without end keeps nobody stopped.
 inline constexpr unsigned kMostOrdersAtOnce = 1024;
 
-// A process is stopped for its first probes for no longer than the two together. The map has room for
-// so many.
+// A process is stopped for its first probes for no longer than the two together.
 inline constexpr std::int64_t kHeldMs = 150;
 inline constexpr std::int64_t kHeldLookMs = 50;
-inline constexpr std::size_t kMostHeld = 1024;
 
 // uid = base + launcher's pid * roles + number: unused by people and by systemd's dynamic users.
 inline constexpr std::uint32_t kFirstUid = 0x70000000;
-inline constexpr std::uint32_t kUidsPerLauncher = kRoleNumbers;
 
 }  // namespace oisp::limits

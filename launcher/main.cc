@@ -24,6 +24,7 @@
 #include "base/log.h"
 #include "base/sandbox.h"
 #include "launcher/hands.h"
+#include "launcher/limits.h"
 
 namespace oisp {
 namespace {

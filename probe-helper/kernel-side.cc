@@ -18,9 +18,9 @@ namespace oisp {
 namespace {
 
 // By OISP_PART_*, as the object file names them.
-constexpr const char* kPartNames[OISP_PART_COUNT] = {
-    "events",   "files",      "counters", "control",    "watched",     "site_slots",   "file_table",
-    "sessions", "seen_files", "held",     "site_entry", "site_return", "find_mappings"};
+constexpr const char* kPartNames[OISP_PART_COUNT] = {"events",     "files",      "counters",    "control",
+                                                     "watched",    "site_slots", "file_table",  "sessions",
+                                                     "seen_files", "site_entry", "site_return", "find_mappings"};
 
 // BPF_TRACE_UPROBE_MULTI, newer than the headers built with.
 constexpr auto kUprobeMulti = static_cast<bpf_attach_type>(48);

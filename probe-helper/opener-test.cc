@@ -17,7 +17,7 @@
 #include <string>
 
 #include "ipc-schema/order.h"
-#include "launcher/start-role.h"
+#include "launcher/role.h"
 #include "probe-helper/open-answer.h"
 #include "tests/catch.h"
 
@@ -38,14 +38,13 @@ class RunningOpener {
     const std::string path = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "oisp-file-opener";
     const OwnedFd program(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     REQUIRE(program.valid());
-    const RoleEntry& entry = role_table()[static_cast<std::size_t>(RoleKind::file_opener)];
-    auto process = start_role({.entry = entry,
-                               .capabilities = entry.capabilities,
+    const OwnedFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    auto process = start_role({.entry = entry_of(RoleKind::file_opener),
                                .program = program.get(),
                                .uid = kOpenerUid,
-                               .orders = orders->b.get()});
+                               .descriptors = {null.get(), STDERR_FILENO, STDERR_FILENO, orders->b.get()}});
     REQUIRE(process.ok());
-    process_ = std::move(*process);
+    process_ = *process;
     REQUIRE(send_order(orders->a.get(), {.kind = OrderKind::helper}, helper->b.get()).ok());
     REQUIRE(send_order(orders->a.get(), {.kind = OrderKind::begin}).ok());
     orders_ = std::move(orders->a);
@@ -54,7 +53,7 @@ class RunningOpener {
   ~RunningOpener() {
     orders_.reset();
     int status = 0;
-    CHECK(::waitpid(process_.pid, &status, 0) == process_.pid);
+    CHECK(::waitpid(process_, &status, 0) == process_);
     CHECK(status == 0);
   }
 
@@ -84,7 +83,7 @@ class RunningOpener {
   }
 
  private:
-  Process process_;
+  pid_t process_ = -1;
   OwnedFd orders_;
   OwnedFd helper_;
 };

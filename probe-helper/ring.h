@@ -1,33 +1,13 @@
 // A BPF ring buffer's memory, mapped: the kernel produces, this process alone consumes.
 #pragma once
 
-#include <sys/mman.h>
-
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 
-#include "base/result.h"
+#include "base/mapping.h"
 
 namespace oisp {
-
-struct Unmap {
-  std::size_t bytes = 0;
-  void operator()(void* memory) const { (void)::munmap(memory, bytes); }
-};
-
-// Memory of a map, shared with the kernel, with one owner.
-template <typename T>
-using Mapping = std::unique_ptr<T, Unmap>;
-
-// `map` is the map's descriptor and stays the caller's; `protection` and `offset` as for mmap.
-template <typename T>
-Result<Mapping<T>> map_shared(int map, std::size_t bytes, int protection, std::size_t offset = 0) {
-  void* memory = ::mmap(nullptr, bytes, protection, MAP_SHARED, map, static_cast<off_t>(offset));
-  if (memory == MAP_FAILED) return errno_fault("share a map's memory");
-  return Mapping<T>(static_cast<T*>(memory), Unmap{bytes});
-}
 
 // One ring header, decoded.
 struct RingRecord {

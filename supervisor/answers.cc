@@ -2,6 +2,7 @@
 // a role that says it is killed (and started again), a command line that does ends its session.
 #include "base/clock.h"
 #include "base/log.h"
+#include "supervisor/sentences.h"
 #include "supervisor/session.h"
 
 namespace oisp {
@@ -125,7 +126,7 @@ void Session::answer_failed(Role* role, ReceivedOrder& received) {
     return;  // it ends now, and comes back with CAP_SYS_ADMIN
   }
   role->ended = true;
-  fail(received.order.detail, std::string(received.order.text_view()));
+  fail(received.order.detail, sentence_of(received.order.name_view(), received.order.text_view()));
 }
 
 void Session::answer_notice(Role* /*role*/, ReceivedOrder& received) {

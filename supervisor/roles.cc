@@ -82,7 +82,11 @@ void Session::tell_settings(Role& role) {
   for (const Order& config : configs_) {
     if (!role.is(RoleKind::probe_helper) || is_for_helper(config)) role.orders.send(config);
   }
-  if (role.lives > 1 && !role.is(RoleKind::probe_helper)) {
+  if (role.is(RoleKind::probe_helper)) {
+    for (const Order& watch : watches_) role.orders.send(watch);
+    return;
+  }
+  if (role.lives > 1) {
     Order restarted{.kind = OrderKind::config};
     restarted.set_name("restarted");
     restarted.set_text(std::to_string(role.lives - 1));
@@ -111,7 +115,6 @@ void Session::connect(const RoleLink& link, Role& a, Role& b) {
 
 void Session::tell_task(Role& role) {
   if (role.is(RoleKind::probe_helper)) {
-    for (const Order& watch : watches_) role.orders.send(watch);
     for (const ReceivedOrder& file : files_) role.orders.send(file.order, file.fd.get());
   }
   role.orders.send({.kind = OrderKind::begin});

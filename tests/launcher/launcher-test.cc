@@ -18,7 +18,7 @@
 
 #include "ipc-schema/order.h"
 #include "launcher/limits.h"
-#include "launcher/role-table.h"
+#include "launcher/role.h"
 #include "tests/catch.h"
 #include "tests/launcher/test-role.h"
 
@@ -166,9 +166,7 @@ class Running {
   std::vector<std::string> texts_;
 };
 
-unsigned first_uid_of(pid_t launcher) {
-  return limits::kFirstUid + static_cast<unsigned>(launcher) * limits::kUidsPerLauncher;
-}
+unsigned first_uid_of(pid_t launcher) { return limits::kFirstUid + static_cast<unsigned>(launcher) * kRoleNumbers; }
 
 // What the kernel tells of a process, by key; of one that is not there, nothing. It is everybody's to read, where
 // the owner of the folder is root for who may not be traced.
@@ -193,7 +191,7 @@ std::map<unsigned, pid_t> processes_of(pid_t launcher) {
     if (pid <= 0) continue;
     auto status = status_of(pid);
     const auto uid = static_cast<unsigned>(std::strtoul(status["Uid:"].c_str(), nullptr, 10));
-    if (uid >= first && uid < first + limits::kUidsPerLauncher && status["State:"] != "Z") found[uid - first] = pid;
+    if (uid >= first && uid < first + kRoleNumbers && status["State:"] != "Z") found[uid - first] = pid;
   }
   return found;
 }
@@ -295,7 +293,7 @@ TEST_CASE("each role finds its own rights and descriptors, and nothing else") {
     CHECK((facts["Groups:"].empty() || facts["Groups:"] == ","));
     const auto role_uid = static_cast<unsigned>(std::strtoul(facts["Uid:"].c_str() + 1, nullptr, 10));
     CHECK(role_uid > first_uid_of(pid));
-    CHECK(role_uid < first_uid_of(pid) + limits::kUidsPerLauncher);
+    CHECK(role_uid < first_uid_of(pid) + kRoleNumbers);
     CHECK(facts["Uid:"] == facts["Gid:"]);
     CHECK(facts["net"] != own_net);
     nets.insert(facts["net"]);

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/mapping.h"
 #include "bpf/shared-maps.h"
 #include "ipc-schema/order.h"
 #include "tests/launcher/test-role.h"
@@ -87,20 +88,20 @@ void keep(std::uint64_t key, const char* name) {
 // The kernel's list, with processes on it that are stopped since now.
 void keep_held(const std::vector<std::uint32_t>& stopped) {
   bpf_attr make{};
-  make.map_type = BPF_MAP_TYPE_HASH;
+  make.map_type = BPF_MAP_TYPE_ARRAY;
+  make.map_flags = BPF_F_MMAPABLE;
   make.key_size = sizeof(std::uint32_t);
-  make.value_size = sizeof(std::uint64_t);
-  make.max_entries = 1024;
+  make.value_size = sizeof(oisp_control);
+  make.max_entries = 1;
   const OwnedFd map(static_cast<int>(::syscall(SYS_bpf, BPF_MAP_CREATE, &make, sizeof make)));
-  const auto since_ns = static_cast<std::uint64_t>(read_clock_ns(CLOCK_BOOTTIME));
+  auto control = map_shared<oisp_control>(map.get(), sizeof(oisp_control), PROT_READ | PROT_WRITE);
+  if (!control) return tell(kOrdersFd, "no list of the held");
+  const auto since = static_cast<std::uint32_t>(read_clock_ns(CLOCK_BOOTTIME) / OISP_HELD_UNIT_NS);
+  std::size_t slot = 0;
   for (const std::uint32_t tgid : stopped) {
-    bpf_attr put{};
-    put.map_fd = static_cast<__u32>(map.get());
-    put.key = reinterpret_cast<std::uintptr_t>(&tgid);
-    put.value = reinterpret_cast<std::uintptr_t>(&since_ns);
-    if (::syscall(SYS_bpf, BPF_MAP_UPDATE_ELEM, &put, sizeof put) != 0) tell(kOrdersFd, "no list of the held");
+    if (slot < OISP_HELD_SLOTS) (*control)->held[slot++] = std::uint64_t{tgid} << 32 | since;
   }
-  keep(OISP_PART_HELD, map);
+  keep(OISP_PART_CONTROL, map);
 }
 
 // What an earlier helper kept. Before any order came: a descriptor that comes takes a place that is free.
@@ -279,7 +280,7 @@ class Role {
   void hold_many() const {
     for (int i = 0; i < 300; ++i) tell(kOrdersFd, "one of many");
     std::vector<std::uint32_t> stopped{static_cast<std::uint32_t>(value_)};
-    for (std::uint32_t i = 0; i < 500; ++i) stopped.push_back(0x40000000 + i);  // beyond every pid
+    for (std::uint32_t i = 1; i < OISP_HELD_SLOTS; ++i) stopped.push_back(0x40000000 + i);  // beyond every pid
     hold(stopped);
   }
 

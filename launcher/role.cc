@@ -1,10 +1,9 @@
-#include "launcher/start-role.h"
+#include "launcher/role.h"
 
 #include <fcntl.h>
 #include <grp.h>
 #include <sched.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,15 +32,6 @@ Status leave_surroundings(const RoleEntry& entry) {
   ::sigemptyset(&none);
   if (::sigprocmask(SIG_SETMASK, &none, nullptr) != 0) return errno_fault("sigprocmask");
   for (int signal = 1; signal < SIGRTMAX; ++signal) (void)::signal(signal, SIG_DFL);  // some cannot be set
-  return Done{};
-}
-
-Status set_limits(const RoleEntry& entry) {
-  OISP_TRY(limit_resource(RLIMIT_CORE, 0));
-  OISP_TRY(limit_resource(RLIMIT_NOFILE, entry.most_files));
-  OISP_TRY(limit_resource(RLIMIT_NPROC, entry.most_processes));
-  if (entry.most_memory != 0) OISP_TRY(limit_resource(RLIMIT_AS, entry.most_memory));
-  if (entry.most_seconds != 0) OISP_TRY(limit_resource(RLIMIT_CPU, entry.most_seconds));
   return Done{};
 }
 
@@ -94,7 +84,6 @@ Status become_role(const RoleStart& start, pid_t launcher) {
   OISP_TRY(leave_surroundings(start.entry));
   auto program = place_descriptors(start);
   if (!program) return program.error();
-  OISP_TRY(set_limits(start.entry));
   OISP_TRY(become(start));
   OISP_TRY(die_with(launcher));
   char language[] = "LANG=C";
