@@ -12,25 +12,31 @@
 #define OISP_FILE_SITES 32 /* slots of one file; file number N has those from (N - 1) * 32 on */
 #define OISP_SITE_SLOTS (OISP_FILE_ENTRIES * OISP_FILE_SITES)
 
+/* How uprobes are placed here. */
+struct oisp_uprobe_kind {
+  __u32 multi; /* 1: uprobe_multi links; else perf events, of which the rest says */
+  __u32 perf_type;
+  __u32 return_bit;
+};
+
 /* The one element of `control`, mapped by the helper and by the launcher. */
 struct oisp_control {
-	__u32 sleeping;     /* 1: the helper sleeps; whoever exchanges it for 0 must wake it */
-	__u32 hold;         /* 1: stop a watched process that brings a new file, where nobody notices */
-	__u32 target_tgid;  /* root of the tree that the task iterator looks for */
-	__u32 target_quiet; /* 1: the root's own exec is still to come, so no record of what it is now */
-	__u32 found;        /* processes that the iterator added to `watched` */
-	__u32 canary_tgid;
-	__u32 canary_entries;
-	__u32 canary_returns;
-	/* Notes of the helper to its successor. */
-	__u32 uprobe_multi; /* 1: the site programs are of that kind, else perf uprobes */
-	__u32 missing_hooks; /* as in oisp_hello */
-	__u32 reserved[2];
-	/*
-	 * Processes that the kernel program stopped until their files are probed, each in one of the slots that its
-	 * number leads to: tgid << 32 | CLOCK_BOOTTIME of the stop in units, or 0. The launcher continues them.
-	 */
-	__u64 held[256];
+  __u32 sleeping;     /* 1: the helper sleeps; whoever exchanges it for 0 must wake it */
+  __u32 hold;         /* 1: stop a watched process that brings a new file, where nobody notices */
+  __u32 target_tgid;  /* root of the tree that the task iterator looks for */
+  __u32 target_quiet; /* 1: the root's own exec is still to come, so no record of what it is now */
+  __u32 found;        /* processes that the iterator added to `watched` */
+  __u32 canary_tgid;
+  __u32 canary_entries;
+  __u32 canary_returns;
+  /* Notes of the helper to its successor. */
+  struct oisp_uprobe_kind uprobes;
+  __u32 missing_hooks; /* as in oisp_hello */
+  /*
+   * Processes that the kernel program stopped until their files are probed, each in one of the slots that its
+   * number leads to: tgid << 32 | CLOCK_BOOTTIME of the stop in units, or 0. The launcher continues them.
+   */
+  __u64 held[256];
 };
 #define OISP_HELD_SLOTS 256
 #define OISP_HELD_PLACES 8 /* of one number: slots (tgid + 0 .. 7) % OISP_HELD_SLOTS */
@@ -38,26 +44,26 @@ struct oisp_control {
 
 /* Value of `watched` (key: __u32 tgid): what a record's header says about the process. */
 struct oisp_identity {
-	__u64 start_ns;
-	__u32 exec_count;
-	__u32 mount_ns;
+  __u64 start_ns;
+  __u32 exec_count;
+  __u32 mount_ns;
 };
 
 /* Key of `sessions`; the rest of the value is the programs' own. */
 struct oisp_session_key {
-	__u64 session;
-	__u32 tgid;
-	__u32 reserved;
+  __u64 session;
+  __u32 tgid;
+  __u32 reserved;
 };
 
 struct oisp_session {
-	__u64 moved[2]; /* plaintext bytes so far, by direction */
-	__u64 start_ns; /* with exec_count: whose session this was, since addresses and pids come back */
-	__u64 connection;
-	__u32 exec_count;
-	__u8 ignored; /* set by the helper on the collector's word; narrows only */
-	__u8 seen;    /* a record was made of it */
-	__u8 reserved[2];
+  __u64 moved[2]; /* plaintext bytes so far, by direction */
+  __u64 start_ns; /* with exec_count: whose session this was, since addresses and pids come back */
+  __u64 connection;
+  __u32 exec_count;
+  __u8 ignored; /* set by the helper on the collector's word; narrows only */
+  __u8 seen;    /* a record was made of it */
+  __u8 reserved[2];
 };
 
 /*
@@ -65,10 +71,10 @@ struct oisp_session {
  * element N - 1.
  */
 struct oisp_file_entry {
-	struct oisp_file_report report;
-	__u64 content; /* tells whether the inode still holds what was probed */
-	__u32 state;   /* below */
-	__u32 given;   /* 1: by the command line, before the start */
+  struct oisp_file_report report;
+  __u64 content; /* tells whether the inode still holds what was probed */
+  __u32 state;   /* below */
+  __u32 told;    /* 1: the collector knows */
 };
 #define OISP_ENTRY_FREE 0
 #define OISP_ENTRY_BEGUN 1 /* whoever finds it so after a death undoes what there is */

@@ -1,5 +1,6 @@
 // oisp-sensor record [options] -- CMD [ARGS], and record --pid PID.
 #include "cli/subcommands.h"
+#include "ipc-schema/sink.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

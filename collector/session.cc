@@ -1,4 +1,5 @@
 #include "collector/session.h"
+#include "ipc-schema/sink.h"
 
 #include <ctime>
 #include <utility>

@@ -21,6 +21,8 @@
 #include "event.capnp.h"
 #include "export.capnp.h"
 #include "ipc-schema/event-json.h"
+#include "ipc-schema/sink.h"
+#include "ipc-schema/stream-pair.h"
 #include "probe.capnp.h"
 #include "tests/catch.h"
 

@@ -6,16 +6,6 @@
 #include "base/text-array.h"
 
 namespace oisp {
-namespace {
-
-Result<SocketPair> make_pair(int type) {
-  int fds[2];
-  if (::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds) != 0) return errno_fault("socketpair");
-  return SocketPair{.a = OwnedFd(fds[0]), .b = OwnedFd(fds[1])};
-}
-
-}  // namespace
-
 std::string_view Order::name_view() const { return view_text(name); }
 std::string_view Order::text_view() const { return view_text(text); }
 void Order::set_name(std::string_view value_text) { fill_text(name, value_text); }
@@ -32,17 +22,10 @@ Result<std::optional<ReceivedOrder>> receive_order(int socket) {
   return std::optional<ReceivedOrder>{std::move(received)};
 }
 
-Result<SocketPair> make_order_pair() { return make_pair(SOCK_SEQPACKET); }
-
-Result<SocketPair> make_stream_pair(int send_buffer_bytes) {
-  auto pair = make_pair(SOCK_STREAM);
-  if (!pair || send_buffer_bytes == 0) return pair;
-  for (const int fd : {pair->a.get(), pair->b.get()}) {
-    if (::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer_bytes, sizeof send_buffer_bytes) != 0) {
-      return errno_fault("setsockopt SO_SNDBUF");
-    }
-  }
-  return pair;
+Result<SocketPair> make_order_pair() {
+  int fds[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0) return errno_fault("socketpair");
+  return SocketPair{.a = OwnedFd(fds[0]), .b = OwnedFd(fds[1])};
 }
 
 }  // namespace oisp

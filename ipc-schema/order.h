@@ -76,13 +76,6 @@ inline constexpr unsigned kRoleNumbers = 16;
 // The exit status of a child that could not become its role; it has said why on stderr.
 inline constexpr int kCouldNotStart = 125;
 
-enum class SinkKind : std::int32_t { jsonl = 1, terminal = 2 };
-// Bits of Order::value of `output` and `sink`.
-inline constexpr std::uint64_t kSinkIsFile = 1;  // regular file: resume after the last line in it
-inline constexpr std::uint64_t kSinkHold = 2;    // show at the end (CMD has the terminal)
-inline constexpr std::uint64_t kSinkColour = 4;
-inline constexpr std::uint64_t kSinkAfterFile = 8;  // show an event only once the file has it
-
 // One size on the wire; strings are NUL-terminated or fill the array.
 struct Order {
   OrderKind kind = OrderKind::none;
@@ -118,8 +111,6 @@ struct SocketPair {
   OwnedFd b;
 };
 Result<SocketPair> make_order_pair();
-// The same as SOCK_STREAM with a send buffer of `send_buffer_bytes` each way (0: the default).
-Result<SocketPair> make_stream_pair(int send_buffer_bytes);
 
 // Where a role finds what its launcher gave it.
 inline constexpr int kOrdersFd = 3;  // every role

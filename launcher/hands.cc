@@ -11,12 +11,16 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "launcher/limits.h"
 
 namespace oisp {
 namespace {
 
 constexpr std::size_t kSupervisor = 0;  // its number
+// Descriptors held for the helper besides the parts: a few links for each probed file.
+constexpr std::size_t kMostLinks = 4096;
+// Read from one role before all others are looked at: more than a socket holds, and a matter of
+// milliseconds, so that who sends without end keeps nobody stopped.
+constexpr unsigned kMostOrdersAtOnce = 1024;
 
 // It is not reaped yet, so the number is its own.
 void kill_process(pid_t pid) {
@@ -40,7 +44,7 @@ int Hands::run() {
     if (held_.empty() && !dropped_.empty()) dropped_.pop_back();
   }
   end_everything();
-  return abandoned_ ? 0 : WIFEXITED(supervisor_status_) ? WEXITSTATUS(supervisor_status_) : 1;
+  return WIFEXITED(supervisor_status_) ? WEXITSTATUS(supervisor_status_) : 1;
 }
 
 void Hands::wait() {
@@ -50,13 +54,13 @@ void Hands::wait() {
   for (const Role& role : roles_) set.push_back({.fd = role.line.get(), .events = POLLIN, .revents = 0});
   std::int64_t left_ms = -1;
   if (held_due_ms_ != kNever) {
-    left_ms = std::clamp<std::int64_t>(held_due_ms_ - now_ms(), 0, limits::kHeldLookMs);
+    left_ms = std::clamp<std::int64_t>(held_due_ms_ - now_ms(), 0, kHeldLookMs);
   } else {
     set.push_back({.fd = parts_[OISP_PART_FILES].get(), .events = POLLIN, .revents = 0});
   }
   if (held_.empty() && !dropped_.empty()) left_ms = 0;
   (void)::poll(set.data(), set.size(), static_cast<int>(left_ms));
-  if ((set[0].revents & POLLHUP) != 0) over_ = abandoned_ = true;
+  if ((set[0].revents & POLLHUP) != 0) over_ = true;
 }
 
 void Hands::serve_signals() {
@@ -68,7 +72,7 @@ void Hands::serve_signals() {
 
 // A helper that says what it must not is killed; a supervisor that does ends the session.
 void Hands::serve_line(Role& role) {
-  for (unsigned i = 0; i < limits::kMostOrdersAtOnce && role.line; ++i) {
+  for (unsigned i = 0; i < kMostOrdersAtOnce && role.line; ++i) {
     auto received = receive_order(role.line.get());
     if (!received && received.error().error == EAGAIN) return;
     if (received && *received && serve_order(is_helper(role.kind), **received)) continue;
@@ -113,7 +117,7 @@ bool Hands::start(std::size_t number, RoleKind kind, int input, int orders) {
   if (!line || ::fcntl(line->a.get(), F_SETFL, O_RDWR | O_NONBLOCK) != 0) return false;
   RoleStart start{.entry = entry_of(kind),
                   .program = programs_[static_cast<std::size_t>(kind)].get(),
-                  .uid = limits::kFirstUid + static_cast<uid_t>(::getpid()) * kRoleNumbers + static_cast<uid_t>(number),
+                  .uid = kFirstUid + static_cast<uid_t>(::getpid()) * kRoleNumbers + static_cast<uid_t>(number),
                   .descriptors = {input, STDERR_FILENO, STDERR_FILENO, orders}};
   static_assert(kOrdersFd == 3 && kStoreFd == 4 && kFirstPartFd == 5);
   if (kind == RoleKind::supervisor) start.descriptors[kOrdersFd] = line->b.get();
@@ -128,23 +132,21 @@ bool Hands::start(std::size_t number, RoleKind kind, int input, int orders) {
   return true;
 }
 
-bool Hands::start_by_order(std::size_t number, std::int32_t kind, int orders) {
-  constexpr auto kLast = static_cast<std::int32_t>(RoleKind::probe_helper_perf);
+// One that cannot be started, for lack of processes or descriptors, ends the session too.
+bool Hands::start_by_order(std::size_t number, std::int32_t detail, int orders) {
   if (number == kSupervisor || number >= kFirstScannerNumber || roles_[number].pid != 0) return false;
-  if (kind < 0 || kind > kLast) return false;
-  const auto role_kind = static_cast<RoleKind>(kind);
+  if (detail < 0 || detail > static_cast<std::int32_t>(RoleKind::probe_helper_perf)) return false;
+  const auto kind = static_cast<RoleKind>(detail);
   const auto is_live_helper = [](const Role& role) { return role.pid != 0 && is_helper(role.kind); };
-  if (is_helper(role_kind) && std::ranges::any_of(roles_, is_live_helper)) return false;
-  if (start(number, role_kind, STDIN_FILENO, orders)) return true;
-  tell_supervisor({.kind = OrderKind::ended, .detail = W_EXITCODE(kCouldNotStart, 0), .value = number});
-  return true;
+  if (is_helper(kind) && std::ranges::any_of(roles_, is_live_helper)) return false;
+  return start(number, kind, STDIN_FILENO, orders);
 }
 
 bool Hands::keep(std::uint64_t key, OwnedFd fd) {
   if (key == OISP_PART_CONTROL && !share_control(fd)) return false;
   if (key < kMostParts) {
     parts_[key] = std::move(fd);
-  } else if (links_.size() + dropped_.size() < limits::kMostLinks) {
+  } else if (links_.size() + dropped_.size() < kMostLinks) {
     links_.emplace(key, std::move(fd));
   } else {
     log_warning("more is kept than there is room for: a new helper will not have all");

@@ -14,6 +14,10 @@
 
 namespace oisp {
 
+// A process is stopped for its first probes for no longer than the two together.
+inline constexpr std::int64_t kHeldMs = 150;
+inline constexpr std::int64_t kHeldLookMs = 50;
+
 // The executables of all roles, in the order of RoleKind.
 using Programs = std::array<OwnedFd, kRoleKinds>;
 
@@ -41,7 +45,7 @@ class Hands {
   void serve_line(Role& role);
   bool serve_order(bool from_helper, ReceivedOrder& received);
   bool start(std::size_t number, RoleKind kind, int input, int orders);
-  bool start_by_order(std::size_t number, std::int32_t kind, int orders);
+  bool start_by_order(std::size_t number, std::int32_t detail, int orders);
   bool keep(std::uint64_t key, OwnedFd fd);
   void forget(std::uint64_t key);
   void scan(int connection);
@@ -61,7 +65,6 @@ class Hands {
   OwnedFd command_line_;
   OwnedFd signals_;
   bool over_ = false;
-  bool abandoned_ = false;      // the command line is gone
   int supervisor_status_ = -1;  // wait status
 
   std::array<Role, kRoleNumbers> roles_;

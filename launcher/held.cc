@@ -9,7 +9,6 @@
 #include "base/clock.h"
 #include "base/pidfd.h"
 #include "launcher/hands.h"
-#include "launcher/limits.h"
 
 namespace oisp {
 namespace {
@@ -80,8 +79,8 @@ void Hands::serve_held() {
   pollfd ring{.fd = parts_[OISP_PART_FILES].get(), .events = POLLIN, .revents = 0};
   const bool stirs = ::poll(&ring, 1, 0) == 1;
   if (held_due_ms_ == kNever && !stirs) return;
-  look_at_held(limits::kHeldMs);
-  held_due_ms_ = stirs || !held_.empty() ? now + limits::kHeldLookMs : kNever;
+  look_at_held(kHeldMs);
+  held_due_ms_ = stirs || !held_.empty() ? now + kHeldLookMs : kNever;
 }
 
 // Without a helper nobody probes. What was just being stopped, is found when the list is looked at again.

@@ -16,15 +16,12 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
-#include <memory>
 #include <string>
 #include <system_error>
-#include <type_traits>
 
 #include "base/log.h"
 #include "base/sandbox.h"
 #include "launcher/hands.h"
-#include "launcher/limits.h"
 
 namespace oisp {
 namespace {
@@ -32,6 +29,7 @@ namespace {
 constexpr int kFailure = 1;
 constexpr int kNoPermission = 3;
 constexpr int kUnsupported = 4;
+constexpr std::uint64_t kWantedFiles = 16384;  // descriptors: maps, programs, links
 
 // The initial pid namespace has a fixed inode number (PROC_PID_INIT_INO of linux/proc_ns.h).
 constexpr ino_t kInitialPidNamespace = 0xEFFFFFFC;
@@ -44,25 +42,17 @@ int refuse(int exit_status, const std::string& text = {}, std::uint64_t missing_
   return exit_status;
 }
 
-bool is_command_line(int fd) {
-  int type = 0;
-  socklen_t size = sizeof type;
-  return ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET;
-}
-
 // A bit for each one that the launcher needs, or gives away, and has not got.
 std::uint64_t missing_capabilities() {
-  constexpr cap_value_t kNeeded[] = {
+  constexpr int kNeeded[] = {
       CAP_BPF,    CAP_PERFMON, CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_CHECKPOINT_RESTORE,
       CAP_SETUID, CAP_SETGID,  CAP_SETPCAP,   CAP_KILL};
-  using Caps = std::unique_ptr<std::remove_pointer_t<cap_t>, int (*)(void*)>;
-  const Caps caps(::cap_get_proc(), ::cap_free);
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  __user_cap_data_struct data[2] = {};
+  (void)::capget(&header, data);
+  const std::uint64_t has = data[0].effective | std::uint64_t{data[1].effective} << 32;
   std::uint64_t missing = 0;
-  for (const cap_value_t one : kNeeded) {
-    cap_flag_value_t set = CAP_CLEAR;
-    if (caps) (void)::cap_get_flag(caps.get(), one, CAP_EFFECTIVE, &set);
-    if (set != CAP_SET) missing |= std::uint64_t{1} << one;
-  }
+  for (const int one : kNeeded) missing |= ~has & std::uint64_t{1} << one;
   return missing;
 }
 
@@ -71,7 +61,7 @@ Status settle() {
   if (::close_range(3, ~0U, 0) != 0) return errno_fault("close_range");
   (void)::signal(SIGPIPE, SIG_IGN);
   (void)::signal(SIGCHLD, SIG_DFL);  // an ignored one would take the wait status of roles
-  OISP_TRY(limit_resource(RLIMIT_NOFILE, limits::kWantedFiles));
+  OISP_TRY(limit_resource(RLIMIT_NOFILE, kWantedFiles));
   // The launcher needs no network either; scanners share this empty one.
   if (::unshare(CLONE_NEWNET | CLONE_NEWIPC) != 0) return errno_fault("unshare");
   return Done{};
@@ -106,7 +96,9 @@ Result<OwnedFd> make_signals() {
 }
 
 int launch() {
-  if (!is_command_line(STDIN_FILENO)) {
+  int type = 0;
+  socklen_t size = sizeof type;
+  if (::getsockopt(STDIN_FILENO, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_SEQPACKET) {
     std::fprintf(stderr, "oisp-launcher: this is started by oisp-sensor record, not by hand.\n");
     return kNoPermission;
   }

@@ -86,14 +86,12 @@ Status become_role(const RoleStart& start, pid_t launcher) {
   if (!program) return program.error();
   OISP_TRY(become(start));
   OISP_TRY(die_with(launcher));
-  char language[] = "LANG=C";
-  std::string level = "OISP_LOG=";
-  const char* wanted_level = std::getenv("OISP_LOG");
-  if (wanted_level != nullptr) level += wanted_level;
-  char* environment[] = {language, wanted_level != nullptr ? level.data() : nullptr, nullptr};
-  std::string name = program_of(start.entry.kind);
-  char* arguments[] = {name.data(), nullptr};
-  (void)::execveat(*program, "", arguments, environment, AT_EMPTY_PATH);
+  const char* level = std::getenv("OISP_LOG");
+  const std::string log = std::string("OISP_LOG=") + (level != nullptr ? level : "");
+  const char* environment[] = {"LANG=C", level != nullptr ? log.c_str() : nullptr, nullptr};
+  const char* arguments[] = {program_of(start.entry.kind), nullptr};
+  // It only reads them.
+  (void)::execveat(*program, "", const_cast<char**>(arguments), const_cast<char**>(environment), AT_EMPTY_PATH);
   return errno_fault("execute");
 }
 

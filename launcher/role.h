@@ -46,6 +46,9 @@ constexpr bool is_helper(RoleKind kind) {
   return kind == RoleKind::probe_helper || kind == RoleKind::probe_helper_perf;
 }
 
+// uid = base + launcher's pid * roles + number: unused by people and by systemd's dynamic users.
+inline constexpr std::uint32_t kFirstUid = 0x70000000;
+
 struct RoleStart {
   const RoleEntry& entry;
   int program;                   // open descriptor of the executable

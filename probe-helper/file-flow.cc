@@ -10,9 +10,21 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/message.h"
-#include "probe-helper/limits.h"
 
 namespace oisp {
+namespace {
+
+// Elf-scanners at work at once: the machine is somebody else's.
+constexpr std::ptrdiff_t kMostScans = 4;
+
+// Files on their way from the kernel's ring to a probe; more stay in the ring. The descriptors of
+// all of them are open here, so RLIMIT_NOFILE follows from it.
+constexpr std::size_t kMostFilesAtOnce = 64;
+
+// A scanner that takes longer is given up: its own limits should have ended it before.
+constexpr std::int64_t kScanDeadline_ns = 10'000'000'000;
+
+}  // namespace
 
 void FileFlow::connect_opener(OwnedFd connection) {
   opener_ = std::move(connection);
@@ -28,7 +40,7 @@ void FileFlow::admit(OwnedFd fd, std::string_view name) {
   if (table_.knows(*key)) return;
   Job job;
   job.record.file = *key;
-  job.file = {.key = *key, .fd = std::move(fd), .given = true, .name = std::string(name)};
+  job.file = {.key = *key, .fd = std::move(fd), .given_name = std::string(name)};
   jobs_.push_back(std::move(job));
 }
 
@@ -40,10 +52,10 @@ void FileFlow::take_from_ring() {
   while (opener_ && jobs_.size() < kMostFilesAtOnce) {
     const auto bytes = ring_.records(kRingHeaderBytes + sizeof(oisp_file_record));
     if (bytes.empty()) return;
-    const RingRecord head = ring_record_at(bytes.data());
-    if (!head.discarded && head.length == sizeof(oisp_file_record)) {
+    const auto payload = first_payload(bytes);
+    if (payload.size() == sizeof(oisp_file_record)) {
       Job job;
-      std::memcpy(&job.record, bytes.data() + kRingHeaderBytes, sizeof job.record);
+      std::memcpy(&job.record, payload.data(), sizeof job.record);
       job.file.key = job.record.file;
       if (!ask(job)) return;
       if (job.record.held != 0) tell_launcher(OrderKind::held, job.record.header.tgid);
@@ -68,15 +80,10 @@ bool FileFlow::receive_from_opener() {
   // Else the helper before this one asked: what it did not finish is announced again.
   if (asked == jobs_.end()) return true;
   asked->file.fd = std::move(**fd);
-  asked->done = true;
-  if (answer.outcome == OISP_OPEN_OPENED && key_of(asked->file.fd.get()).ok()) {
-    asked->done = false;
-  } else if (answer.outcome == OISP_OPEN_NOT_REGULAR) {
-    table_.conclude_failure(asked->file, OISP_FILE_NO_TLS_LIBRARY, 0, {});
-  } else {
-    const int error = answer.outcome == OISP_OPEN_GONE ? ESRCH : answer.error;
-    table_.conclude_failure(asked->file, OISP_FILE_OPEN_FAILED, error, {});
-  }
+  asked->done = answer.error != 0 || !key_of(asked->file.fd.get());
+  if (!asked->done) return true;
+  const bool failed = answer.error != 0 && answer.error != ENOTSUP;
+  table_.conclude_failure(asked->file, failed ? OISP_FILE_OPEN_FAILED : OISP_FILE_NO_TLS_LIBRARY, answer.error);
   return true;
 }
 
@@ -94,7 +101,7 @@ void FileFlow::scan(Job& job) {
 void FileFlow::scanner_died(Job& job) {
   job.scanner.reset();
   job.done = std::exchange(job.tried, true);
-  if (job.done) table_.conclude_failure(job.file, OISP_FILE_SCAN_FAILED, 0, "the scanner died");
+  if (job.done) table_.conclude_failure(job.file, OISP_FILE_SCAN_FAILED, 0);
 }
 
 void FileFlow::receive_scan(Job& job) {
@@ -106,7 +113,7 @@ void FileFlow::receive_scan(Job& job) {
   } else if (received || received.error().error != EAGAIN) {
     scanner_died(job);
   } else if (read_clock_ns(CLOCK_MONOTONIC) >= job.deadline_ns) {
-    table_.conclude_failure(job.file, OISP_FILE_SCAN_FAILED, ETIMEDOUT, "the scanner took too long");
+    table_.conclude_failure(job.file, OISP_FILE_SCAN_FAILED, ETIMEDOUT);
     job.done = true;
   }
 }

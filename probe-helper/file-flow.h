@@ -10,12 +10,14 @@
 
 #include "probe-helper/file-table.h"
 #include "probe-helper/open-answer.h"
+#include "probe-helper/ring.h"
 
 namespace oisp {
 
 class FileFlow {
  public:
-  FileFlow(FileTable& table, Ring ring) : table_(table), ring_(std::move(ring)) {}
+  // `ring`: of new files.
+  FileFlow(FileTable& table, Ring& ring) : table_(table), ring_(ring) {}
 
   // What the opener before did not answer is asked again.
   void connect_opener(OwnedFd connection);
@@ -28,7 +30,6 @@ class FileFlow {
   void advance();
 
   [[nodiscard]] bool is_at_rest() const { return jobs_.empty() && (ring_.is_empty() || !opener_); }
-  [[nodiscard]] const Ring& ring() const { return ring_; }
 
  private:
   // One file: at the opener until it is open, then waiting for a scanner, then at one.
@@ -50,7 +51,7 @@ class FileFlow {
   void clear_done();
 
   FileTable& table_;
-  Ring ring_;
+  Ring& ring_;
   OwnedFd opener_;
   std::deque<Job> jobs_;
 };

@@ -25,6 +25,9 @@ std::uint64_t content_of(int fd) {
 
 std::uint32_t first_slot(std::uint32_t number) { return (number - 1) * OISP_FILE_SITES; }
 
+// The last entry is for the file that found all others probed.
+constexpr std::uint32_t kNoRoom = OISP_FILE_ENTRIES;
+
 static_assert(OISP_SCAN_MOST_SITES == OISP_FILE_SITES);
 
 }  // namespace
@@ -37,9 +40,6 @@ Result<oisp_file_key> key_of(int fd) {
   return oisp_file_key{.device = static_cast<std::uint64_t>(major(status.st_dev)) << 20 | minor(status.st_dev),
                        .inode = status.st_ino};
 }
-
-FileTable::FileTable(const KernelSide& kernel, const UprobeKind& kind, Mapping<oisp_file_entry> entries)
-    : kernel_(kernel), kind_(kind), entries_(std::move(entries)), due_(OISP_FILE_ENTRIES + 1) {}
 
 void FileTable::adopt() {
   for (std::uint32_t number = 1; number <= OISP_FILE_ENTRIES; ++number) {
@@ -75,35 +75,30 @@ void FileTable::mark_unseen(const oisp_file_key& key) const {
   (void)::bpf_map_delete_elem(kernel_.fd(OISP_PART_SEEN_FILES), &key);
 }
 
-// An entry for the file, begun: its own, or the next one without probes. 0: there is none.
+// An entry for the file, begun: its own, or the next one without probes, or else the last.
 std::uint32_t FileTable::claim(const FileAtHand& file) {
   std::uint32_t number = find(file.key);
-  for (std::uint32_t i = 0; number == 0 && i < OISP_FILE_ENTRIES; ++i) {
-    victim_ = victim_ % OISP_FILE_ENTRIES + 1;
+  for (std::uint32_t i = 1; number == 0 && i < kNoRoom; ++i) {
+    victim_ = victim_ % (kNoRoom - 1) + 1;
     if (!is_probed(entry(victim_))) number = victim_;
   }
-  if (number == 0) return 0;
+  if (number == 0) number = kNoRoom;
   if (find(file.key) == number) entry(number).report.key = {};  // so that it stays seen
   release(number);
   oisp_file_entry& claimed = entry(number);
   claimed.state = OISP_ENTRY_BEGUN;
   claimed.report.key = file.key;
-  claimed.given = file.given ? 1 : 0;
-  fill_text(claimed.report.name, file.name);
+  fill_text(claimed.report.name, file.given_name);
   if (file.fd) claimed.content = content_of(file.fd.get());
   mark_seen(file.key);
   return number;
 }
 
-void FileTable::finish(std::uint32_t number, std::uint32_t outcome, int error, const std::string& reason) {
+void FileTable::finish(std::uint32_t number, std::uint32_t outcome, int error) {
   oisp_file_entry& done = entry(number);
   done.report.outcome = outcome;
   done.report.error = error;
-  fill_text(done.report.reason, reason);
   done.state = OISP_ENTRY_DONE;
-  due_[number] = true;
-  log_debug("file %u (%llu:%llu): outcome %u, %u sites", number, done.report.key.device, done.report.key.inode, outcome,
-            done.report.sites);
 }
 
 bool FileTable::is_done(const FileAtHand& file) const {
@@ -112,39 +107,37 @@ bool FileTable::is_done(const FileAtHand& file) const {
   return !file.fd || content_of(file.fd.get()) == entry(number).content;
 }
 
-void FileTable::conclude_failure(const FileAtHand& file, std::uint32_t outcome, int error, const std::string& reason) {
+void FileTable::conclude_failure(const FileAtHand& file, std::uint32_t outcome, int error,
+                                 const oisp_scan_answer* answer) {
   // Asked for twice, by a helper and its successor: what was placed stays.
   if (is_done(file)) return;
-  if (const std::uint32_t number = claim(file); number != 0) {
-    finish(number, outcome, error, reason);
-  } else {
-    outcome = OISP_FILE_TABLE_FULL;
-    full_ = {.key = file.key, .file = 0, .outcome = outcome, .error = 0, .sites = 0};
-    full_due_ = true;
-  }
+  const std::uint32_t number = claim(file);
+  if (answer != nullptr) fill_text(entry(number).report.reason, view_text(answer->reason));
+  finish(number, outcome, error);
   // A later mapping is another chance.
   if (outcome == OISP_FILE_OPEN_FAILED || outcome == OISP_FILE_TABLE_FULL) mark_unseen(file.key);
 }
 
 void FileTable::conclude_scan(const FileAtHand& file, const oisp_scan_answer& answer) {
   if (answer.outcome != OISP_SCAN_FOUND) {
-    return conclude_failure(file, answer.outcome == OISP_SCAN_REFUSED ? OISP_FILE_REFUSED : OISP_FILE_NO_TLS_LIBRARY, 0,
-                            std::string(view_text(answer.reason)));
+    const bool refused = answer.outcome == OISP_SCAN_REFUSED;
+    return conclude_failure(file, refused ? OISP_FILE_REFUSED : OISP_FILE_NO_TLS_LIBRARY, 0, &answer);
   }
   if (is_done(file)) return;
   if (answer.site_count == 0 || answer.site_count > OISP_SCAN_MOST_SITES) {
-    return conclude_failure(file, OISP_FILE_SCAN_FAILED, 0, "the scanner's answer makes no sense");
+    return conclude_failure(file, OISP_FILE_SCAN_FAILED, EBADMSG);
   }
   const std::uint32_t number = claim(file);
-  if (number == 0) return conclude_failure(file, OISP_FILE_TABLE_FULL, 0, {});
+  if (number == kNoRoom) return conclude_failure(file, OISP_FILE_TABLE_FULL, 0);
   oisp_file_report& report = entry(number).report;
   report.file = number;
   report.sites = answer.site_count;
   fill_text(report.family, view_text(answer.family));
   const Status placed = place_probes(number, file.fd.get(), answer);
-  if (placed) return finish(number, OISP_FILE_PROBED, 0, {});
+  if (placed) return finish(number, OISP_FILE_PROBED, 0);
+  log_debug("%s", placed.error().text().c_str());
   release(number);
-  conclude_failure(file, OISP_FILE_ATTACH_FAILED, placed.error().error, placed.error().what);
+  conclude_failure(file, OISP_FILE_ATTACH_FAILED, placed.error().error);
 }
 
 Status FileTable::write_slot(std::uint32_t slot, const oisp_site_slot& value) const {
@@ -155,7 +148,7 @@ Status FileTable::write_slot(std::uint32_t slot, const oisp_site_slot& value) co
 
 Status FileTable::attach(std::uint32_t number, int file, const std::vector<ProbePoint>& points, bool at_return) const {
   const int program = kernel_.fd(at_return ? OISP_PART_SITE_RETURN : OISP_PART_SITE_ENTRY);
-  auto links = attach_uprobes(kind_, program, file, points, at_return);
+  auto links = attach_uprobes(kernel_.control().uprobes, program, file, points, at_return);
   if (!links) return links.error();
   for (const OwnedFd& link : *links) tell_launcher(OrderKind::keep, OISP_PART_LINKS + number, link.get());
   return Done{};
@@ -166,7 +159,7 @@ Status FileTable::place_probes(std::uint32_t number, int file, const oisp_scan_a
   std::vector<ProbePoint> returns;
   for (std::uint32_t i = 0; i < answer.site_count; ++i) {
     const oisp_site& site = answer.sites[i];
-    if (!is_site_sound(file, site)) return fault("the file's bytes are not those that were scanned");
+    if (!is_site_sound(file, site)) return Fault{.what = "compare a site", .error = EILSEQ};
     const std::uint32_t slot = first_slot(number) + i;
     OISP_TRY(write_slot(slot, {.site = site, .file = number, .in_use = 1, .last_hit_ns = 0}));
     entries.push_back({.offset = site.offset, .cookie = slot});
@@ -185,25 +178,24 @@ void FileTable::release(std::uint32_t number) {
   for (std::uint32_t i = 0; i < gone.report.sites; ++i) (void)write_slot(first_slot(number) + i, {});
   mark_unseen(gone.report.key);
   gone = {};
-  due_[number] = false;
 }
 
 void FileTable::forget_unused(const oisp_file_key& key) {
   const std::uint32_t number = find(key);
-  if (number != 0 && entry(number).given == 0) release(number);
+  if (number != 0 && entry(number).report.name[0] == '\0') release(number);
 }
 
 const oisp_file_report* FileTable::next_report() {
   for (std::uint32_t number = 1; number <= OISP_FILE_ENTRIES; ++number) {
-    if (!due_[number]) continue;
-    due_[number] = false;
+    if (entry(number).state != OISP_ENTRY_DONE || entry(number).told != 0) continue;
+    entry(number).told = 1;
     return &entry(number).report;
   }
-  return std::exchange(full_due_, false) ? &full_ : nullptr;
+  return nullptr;
 }
 
 void FileTable::report_all() {
-  for (std::uint32_t i = 1; i <= OISP_FILE_ENTRIES; ++i) due_[i] = entry(i).state == OISP_ENTRY_DONE;
+  for (std::uint32_t number = 1; number <= OISP_FILE_ENTRIES; ++number) entry(number).told = 0;
 }
 
 }  // namespace oisp

@@ -8,6 +8,7 @@
 
 #include "elf-scanner/scan-answer.h"
 #include "probe-helper/kernel-side.h"
+#include "probe-helper/uprobes.h"
 
 namespace oisp {
 
@@ -15,14 +16,13 @@ namespace oisp {
 struct FileAtHand {
   oisp_file_key key{};
   OwnedFd fd;
-  bool given = false;  // by the launcher, before the start
-  std::string name;    // of one that was given
+  std::string given_name;  // of one that the command line gave before the start
 };
 
 class FileTable {
  public:
-  // `kernel` outlives it; `entries`: the map `file_table`.
-  FileTable(const KernelSide& kernel, const UprobeKind& kind, Mapping<oisp_file_entry> entries);
+  // `kernel` outlives it.
+  explicit FileTable(const KernelSide& kernel) : kernel_(kernel) {}
 
   // Takes over what an earlier helper left. What that one had begun and not finished is undone.
   void adopt();
@@ -35,10 +35,12 @@ class FileTable {
   [[nodiscard]] bool is_done(const FileAtHand& file) const;
   // The scanner's answer: checks it and places the probes.
   void conclude_scan(const FileAtHand& file, const oisp_scan_answer& answer);
-  // No answer, or no file. `outcome`: OISP_FILE_*; `error`: errno.
-  void conclude_failure(const FileAtHand& file, std::uint32_t outcome, int error, const std::string& reason);
+  // No probes. `outcome`: OISP_FILE_*; `error`: errno, or EBADMSG where the scanner's answer makes no sense,
+  // EILSEQ where the file is not what was scanned; `answer`: the scanner's, if it has a reason.
+  void conclude_failure(const FileAtHand& file, std::uint32_t outcome, int error,
+                        const oisp_scan_answer* answer = nullptr);
 
-  // The collector says that nobody uses this file any more: takes its probes away. What the launcher gave
+  // The collector says that nobody uses this file any more: takes its probes away. What was given
   // stays: who uses it later would not have been watched from its first byte.
   void forget_unused(const oisp_file_key& key);
 
@@ -51,20 +53,15 @@ class FileTable {
   std::uint32_t claim(const FileAtHand& file);
   void mark_unseen(const oisp_file_key& key) const;
   void release(std::uint32_t number);
-  void finish(std::uint32_t number, std::uint32_t outcome, int error, const std::string& reason);
+  void finish(std::uint32_t number, std::uint32_t outcome, int error);
   Status place_probes(std::uint32_t number, int file, const oisp_scan_answer& answer) const;
   [[nodiscard]] Status write_slot(std::uint32_t slot, const oisp_site_slot& value) const;
   [[nodiscard]] Status attach(std::uint32_t number, int file, const std::vector<ProbePoint>& points,
                               bool at_return) const;
-  [[nodiscard]] oisp_file_entry& entry(std::uint32_t number) const { return entries_.get()[number - 1]; }
+  [[nodiscard]] oisp_file_entry& entry(std::uint32_t number) const { return kernel_.files()[number - 1]; }
 
   const KernelSide& kernel_;
-  UprobeKind kind_;
-  Mapping<oisp_file_entry> entries_;
-  std::vector<bool> due_;     // by number: the collector is to be told
   std::uint32_t victim_ = 0;  // the last that made room
-  oisp_file_report full_{};   // of a file that had no room
-  bool full_due_ = false;
 };
 
 // The key by which the kernel's records name the file behind `fd`, as far as fstat can tell.

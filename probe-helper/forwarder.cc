@@ -5,22 +5,25 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <utility>
 
 #include "base/bug.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "probe-helper/limits.h"
 
 namespace oisp {
+namespace {
 
-Forwarder::Forwarder(const KernelSide& kernel, FileTable& table, Ring ring, bool adopted)
-    : kernel_(kernel),
-      table_(table),
-      ring_(std::move(ring)),
-      cpus_(static_cast<std::size_t>(::libbpf_num_possible_cpus())),
-      adopted_(adopted) {}
+// One span: large enough that a burst costs few system calls, small enough that a collector which
+// stops reading is noticed within one.
+constexpr std::size_t kMostSpanBytes = 256 * 1024;
+
+// Credit beyond this means nothing more: the ring is smaller.
+constexpr std::uint64_t kMostCredit = 1 << 30;
+
+}  // namespace
 
 void Forwarder::connect(OwnedFd connection) {
   close();
@@ -45,23 +48,20 @@ oisp_hello Forwarder::hello() const {
           .ring_bytes = ring_.size(),
           .max_capture = kMaxCapture,
           .missing_hooks = control.missing_hooks,
-          .uprobe_multi = control.uprobe_multi,
+          .uprobe_multi = control.uprobes.multi,
           .adopted = adopted_ ? 1u : 0u};
 }
 
 // Sums over all CPUs.
 oisp_counters Forwarder::counters() const {
   constexpr std::size_t kValues = sizeof(oisp_counters) / sizeof(std::uint64_t);
-  std::vector<std::uint64_t> per_cpu(kValues * cpus_);
+  std::vector<std::uint64_t> per_cpu(kValues * static_cast<std::size_t>(::libbpf_num_possible_cpus()));
   const std::uint32_t zero = 0;
   std::array<std::uint64_t, kValues> sums{};
   if (::bpf_map_lookup_elem(kernel_.fd(OISP_PART_COUNTERS), &zero, per_cpu.data()) == 0) {
     for (std::size_t i = 0; i < per_cpu.size(); ++i) sums[i % kValues] += per_cpu[i];
   }
-  oisp_counters counters;
-  static_assert(sizeof counters == sizeof sums);
-  std::memcpy(&counters, sums.data(), sizeof counters);
-  return counters;
+  return std::bit_cast<oisp_counters>(sums);
 }
 
 void Forwarder::answer(const CollectorRequest& request) {

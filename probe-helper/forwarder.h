@@ -11,13 +11,14 @@
 
 #include "ipc-schema/helper-codec.h"
 #include "probe-helper/file-table.h"
+#include "probe-helper/ring.h"
 
 namespace oisp {
 
 class Forwarder {
  public:
-  // Before the sandbox.
-  Forwarder(const KernelSide& kernel, FileTable& table, Ring ring, bool adopted);
+  Forwarder(KernelSide& kernel, FileTable& table, bool adopted)
+      : kernel_(kernel), table_(table), ring_(kernel.events()), adopted_(adopted) {}
 
   void connect(OwnedFd connection);
   // Nothing is sent before: hello says that the first probes are in place.
@@ -31,7 +32,6 @@ class Forwarder {
   bool advance();
   // Records are there, but the collector does not take them now: looking at the ring is no use.
   [[nodiscard]] bool is_blocked() const;
-  [[nodiscard]] const Ring& ring() const { return ring_; }
 
  private:
   void close();
@@ -50,8 +50,7 @@ class Forwarder {
 
   const KernelSide& kernel_;
   FileTable& table_;
-  Ring ring_;
-  std::size_t cpus_;
+  Ring& ring_;
   bool adopted_;
   bool started_ = false;
   bool hello_due_ = false;

@@ -5,6 +5,8 @@
 #include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <sensor.skel.h>
+#include <sys/capability.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,7 +14,7 @@
 #include <cstring>
 
 #include "base/log.h"
-#include "probe-helper/limits.h"
+#include "probe-helper/uprobes.h"
 
 namespace oisp {
 namespace {
@@ -22,98 +24,78 @@ constexpr const char* kPartNames[OISP_PART_COUNT] = {"events",     "files",     
                                                      "watched",    "site_slots", "file_table",  "sessions",
                                                      "seen_files", "site_entry", "site_return", "find_mappings"};
 
-// BPF_TRACE_UPROBE_MULTI, newer than the headers built with.
-constexpr auto kUprobeMulti = static_cast<bpf_attach_type>(48);
-
 // Tracepoints, and the programs on them.
 constexpr const char* kHooks[OISP_HOOK_COUNT] = OISP_HOOKS;
 constexpr const char* kHookPrograms[OISP_HOOK_COUNT] = {
     "on_fork", "on_exec", "on_exit", "on_socket_state", "on_socket_send", "on_socket_receive", "on_mapping"};
 
-struct DestroySkeleton {
-  void operator()(sensor_bpf* skeleton) const { sensor_bpf__destroy(skeleton); }
-};
-using Skeleton = std::unique_ptr<sensor_bpf, DestroySkeleton>;
-using KernelTypes = std::unique_ptr<btf, void (*)(btf*)>;
+using Skeleton = std::unique_ptr<sensor_bpf, void (*)(sensor_bpf*)>;
 
 struct Loaded {
   Skeleton skeleton;
   KernelSide kernel;
-  UprobeKind uprobes;
 };
-
-Refusal failure(const Fault& fault) { return {.detail = fault.text()}; }
-
-Refusal refusal_of_load(int error) {
-  const bool no_rights = error == EPERM || error == EACCES;
-  return {.exit_status = no_rights ? 3 : 4,
-          .word = no_rights ? "no_right_to_load" : "programs_refused",
-          .detail = std::strerror(error)};
-}
 
 bpf_program* program_of(const Skeleton& skeleton, const char* name) {
   return ::bpf_object__find_program_by_name(skeleton->obj, name);
 }
 
 // Where a hook is there but of another shape, the sensor does without all that it can do without.
-Result<Skeleton, Refusal> load_programs(bool multi, const btf* kernel_types) {
+Result<Skeleton> load_programs(bool multi, const btf* kernel_types) {
   int error = 0;
   for (const bool with_optional : {true, false}) {
-    Skeleton skeleton(sensor_bpf__open());
-    if (!skeleton) return refusal_of_load(errno);
+    Skeleton skeleton(sensor_bpf__open(), sensor_bpf__destroy);
+    if (!skeleton) return errno_fault("load");
     for (std::size_t i = OISP_HOOKS_REQUIRED; i < OISP_HOOK_COUNT; ++i) {
       const std::string type = std::string("btf_trace_") + kHooks[i];
       const bool there = ::btf__find_by_name_kind(kernel_types, type.c_str(), BTF_KIND_TYPEDEF) > 0;
       (void)::bpf_program__set_autoload(program_of(skeleton, kHookPrograms[i]), there && with_optional);
     }
     for (const char* name : {"site_entry", "site_return", "canary_entry", "canary_return"}) {
-      if (multi) (void)::bpf_program__set_expected_attach_type(program_of(skeleton, name), kUprobeMulti);
+      if (multi)
+        (void)::bpf_program__set_expected_attach_type(program_of(skeleton, name),
+                                                      static_cast<bpf_attach_type>(kTraceUprobeMulti));
     }
     skeleton->rodata->max_capture = kMaxCapture;
     error = -sensor_bpf__load(skeleton.get());
     if (error == 0) return skeleton;
   }
-  return refusal_of_load(error);
-}
-
-// Own descriptors of the parts, so that the skeleton can go.
-Result<KernelSide> take_parts(const Skeleton& skeleton) {
-  KernelSide kernel;
-  for (unsigned i = 0; i < OISP_PART_COUNT; ++i) {
-    const int map = ::bpf_object__find_map_fd_by_name(skeleton->obj, kPartNames[i]);
-    const int part = map >= 0 ? map : ::bpf_program__fd(program_of(skeleton, kPartNames[i]));
-    kernel.hold(i, OwnedFd(::fcntl(part, F_DUPFD_CLOEXEC, kFirstPartFd)));
-  }
-  if (!kernel.is_whole()) return errno_fault("keep the maps and programs");
-  OISP_TRY(kernel.share_control());
-  return kernel;
+  return Fault{.what = "load", .error = error};
 }
 
 // Loads the programs for one kind of uprobes, and lets the canary try them.
-Result<Loaded, Refusal> load_and_try(const UprobeKind& kind, const btf* kernel_types) {
-  auto skeleton = load_programs(kind.multi, kernel_types);
+Result<Loaded> load_and_try(const btf* kernel_types, const UprobeKind& kind) {
+  auto skeleton = load_programs(kind.multi != 0, kernel_types);
   if (!skeleton) return skeleton.error();
-  auto kernel = take_parts(*skeleton);
-  if (!kernel) return failure(kernel.error());
-  kernel->control().uprobe_multi = kind.multi ? 1 : 0;
-  const char* word = try_canary(kind, ::bpf_program__fd((*skeleton)->progs.canary_entry),
+  Parts parts;  // own descriptors, so that the skeleton can go
+  for (unsigned i = 0; i < OISP_PART_COUNT; ++i) {
+    const int map = ::bpf_object__find_map_fd_by_name((*skeleton)->obj, kPartNames[i]);
+    const int part = map >= 0 ? map : ::bpf_program__fd(program_of(*skeleton, kPartNames[i]));
+    parts[i] = OwnedFd(::fcntl(part, F_DUPFD_CLOEXEC, kFirstPartFd));
+  }
+  auto kernel = KernelSide::make(std::move(parts));
+  if (!kernel) return kernel.error();
+  kernel->control().uprobes = kind;
+  const char* word = try_canary(::bpf_program__fd((*skeleton)->progs.canary_entry),
                                 ::bpf_program__fd((*skeleton)->progs.canary_return), kernel->control());
-  if (word != nullptr) return Refusal{.exit_status = 4, .word = word};
-  return Loaded{.skeleton = std::move(*skeleton), .kernel = std::move(*kernel), .uprobes = kind};
+  if (word != nullptr) return fault(word);
+  return Loaded{.skeleton = std::move(*skeleton), .kernel = std::move(*kernel)};
 }
 
-Result<Loaded, Refusal> load_what_works(bool force_perf) {
-  const KernelTypes types(::btf__load_vmlinux_btf(), ::btf__free);
-  if (!types) return Refusal{.exit_status = 4, .word = "no_kernel_types", .detail = std::strerror(errno)};
+Result<Loaded> load_what_works(bool force_perf) {
+  const std::unique_ptr<btf, void (*)(btf*)> types(::btf__load_vmlinux_btf(), ::btf__free);
+  if (!types) return errno_fault("no_kernel_types");
   // The attach type's place in the kernel's own types says whether it knows it.
   if (!force_perf && ::btf__find_by_name_kind(types.get(), "bpf_uprobe_multi_link", BTF_KIND_STRUCT) > 0) {
-    auto loaded = load_and_try({.multi = true}, types.get());
-    if (loaded || loaded.error().word == "probes_kill" || loaded.error().word == "no_right_to_load") return loaded;
+    auto loaded = load_and_try(types.get(), {.multi = 1});
+    if (loaded || loaded.error().what == "probes_kill" || loaded.error().error == EPERM) return loaded;
   }
-  auto kind = find_perf_uprobes();
-  if (!kind) return Refusal{.exit_status = 4, .word = "no_uprobes", .detail = kind.error().text()};
-  if (!may_open_perf_uprobes(*kind)) return Refusal{.exit_status = 3, .word = "needs_sys_admin"};
-  return load_and_try(*kind, types.get());
+  const auto kind = find_perf_uprobes();
+  if (!kind) return kind.error();
+  // As the launcher gives it.
+  const bool may = ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_SYS_ADMIN, 0, 0) == 1;
+  if (!may) return fault("needs_sys_admin");
+  return load_and_try(types.get(), kind.value());
 }
 
 // Attaches all hooks that were loaded; the links end with the descriptors, which the launcher keeps.
@@ -164,14 +146,6 @@ Status watch_tree(const Loaded& loaded, const Watch& watch) {
   return Done{};
 }
 
-Status begin_watch(const Loaded& loaded, const std::vector<Watch>& watches) {
-  OISP_TRY(attach_hooks(loaded));
-  for (const Watch& watch : watches) OISP_TRY(watch_tree(loaded, watch));
-  // The parts last: a successor that finds them all finds the links too.
-  for (unsigned i = 0; i < OISP_PART_COUNT; ++i) tell_launcher(OrderKind::keep, i, loaded.kernel.fd(i));
-  return Done{};
-}
-
 }  // namespace
 
 void tell_launcher(OrderKind kind, std::uint64_t value, int fd) {
@@ -179,15 +153,33 @@ void tell_launcher(OrderKind kind, std::uint64_t value, int fd) {
   if (!sent) log_debug("%s", sent.error().text().c_str());
 }
 
-bool KernelSide::is_whole() const {
-  return std::all_of(parts_.begin(), parts_.end(), [](const OwnedFd& part) { return part.valid(); });
+Parts take_given_parts() {
+  Parts given;
+  for (int i = 0; i < OISP_PART_COUNT; ++i) {
+    const int fd = kFirstPartFd + i;
+    if (::fcntl(fd, F_SETFD, FD_CLOEXEC) == 0) given[static_cast<std::size_t>(i)] = OwnedFd(fd);
+  }
+  return given;
 }
 
-Status KernelSide::share_control() {
-  auto control = map_shared<oisp_control>(fd(OISP_PART_CONTROL), sizeof(oisp_control), PROT_READ | PROT_WRITE);
-  if (!control) return control.error();
-  control_ = std::move(*control);
-  return Done{};
+Result<KernelSide> KernelSide::make(Parts parts) {
+  if (!std::all_of(parts.begin(), parts.end(), [](const OwnedFd& part) { return part.valid(); })) {
+    return fault("a map or a program is missing");
+  }
+  (void)::libbpf_num_possible_cpus();  // libbpf remembers it: the file that says so is out of reach later
+  KernelSide kernel;
+  kernel.parts_ = std::move(parts);
+  auto control = map_shared<oisp_control>(kernel.fd(OISP_PART_CONTROL), sizeof(oisp_control), PROT_READ | PROT_WRITE);
+  auto files = map_shared<oisp_file_entry>(kernel.fd(OISP_PART_FILE_TABLE), OISP_FILE_ENTRIES * sizeof(oisp_file_entry),
+                                           PROT_READ | PROT_WRITE);
+  auto events = Ring::map(kernel.fd(OISP_PART_EVENTS));
+  auto new_files = Ring::map(kernel.fd(OISP_PART_FILES));
+  if (!control || !files || !events || !new_files) return fault("the memory of the maps cannot be shared");
+  kernel.control_ = std::move(*control);
+  kernel.files_ = std::move(*files);
+  kernel.events_ = std::move(*events);
+  kernel.new_files_ = std::move(*new_files);
+  return kernel;
 }
 
 void announce_mappings(const KernelSide& kernel) {
@@ -195,34 +187,16 @@ void announce_mappings(const KernelSide& kernel) {
   if (!announced) log_warning("%s", announced.error().text().c_str());
 }
 
-KernelSide KernelSide::take_given() {
-  KernelSide given;
-  for (int i = 0; i < OISP_PART_COUNT; ++i) {
-    const int fd = kFirstPartFd + i;
-    if (::fcntl(fd, F_SETFD, FD_CLOEXEC) == 0) given.hold(static_cast<unsigned>(i), OwnedFd(fd));
-  }
-  return given;
-}
-
-Result<Started, Refusal> start_kernel_side(KernelSide kept, const std::vector<Watch>& watches, bool force_perf) {
+Result<KernelSide> start_kernel_side(const std::vector<Watch>& watches, bool force_perf) {
   // What the verifier says is long, and for developers.
   if (std::getenv("OISP_LOG") == nullptr) (void)::libbpf_set_print(nullptr);
-  if (kept.is_whole()) {
-    if (const Status shared = kept.share_control(); !shared) return failure(shared.error());
-    UprobeKind kind;
-    if (kept.control().uprobe_multi == 0) {
-      auto perf = find_perf_uprobes();
-      if (!perf) return failure(perf.error());
-      kind = *perf;
-    }
-    return Started{.kernel = std::move(kept), .uprobes = kind, .adopted = true};
-  }
-  // The one before died at its start: nothing of it is of use.
-  for (unsigned key = 0; key <= OISP_PART_LINKS; ++key) tell_launcher(OrderKind::forget, key);
   auto loaded = load_what_works(force_perf);
   if (!loaded) return loaded.error();
-  if (const Status begun = begin_watch(*loaded, watches); !begun) return failure(begun.error());
-  return Started{.kernel = std::move(loaded->kernel), .uprobes = loaded->uprobes, .adopted = false};
+  OISP_TRY(attach_hooks(*loaded));
+  for (const Watch& watch : watches) OISP_TRY(watch_tree(*loaded, watch));
+  // The parts last: a successor that finds them all finds the links too.
+  for (unsigned i = 0; i < OISP_PART_COUNT; ++i) tell_launcher(OrderKind::keep, i, loaded->kernel.fd(i));
+  return std::move(loaded->kernel);
 }
 
 }  // namespace oisp

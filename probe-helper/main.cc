@@ -14,7 +14,6 @@
 #include "base/sandbox.h"
 #include "probe-helper/file-flow.h"
 #include "probe-helper/forwarder.h"
-#include "probe-helper/limits.h"
 
 namespace oisp {
 namespace {
@@ -25,13 +24,22 @@ constexpr const char* kAllowed[] = {"bpf",     "perf_event_open", "ioctl",    "p
 constexpr int kCapabilities[] = {CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN};
 constexpr std::uint64_t kMostOpenFiles = 512;
 
+// A drained ring is looked at again after this time, then after twice that, and so on; after so many
+// empty looks the helper sleeps until the kernel wakes it. A wake-up costs the watched program some
+// 20 us, and a nap costs the helper as much: so the naps are few, and the first ones short, because
+// what follows a record mostly follows soon.
+constexpr long kFirstNap_ns = 300'000;
+constexpr int kEmptyNaps = 3;
+// Sleeping has an end only so that deadlines are looked at: a producer's exchange of the sleeping flag
+// and the helper's last look at the rings cannot both miss the other.
+constexpr long kSleep_ns = 500'000'000;
+// How often the files' ring is looked at while the collector takes nothing.
+constexpr long kBlocked_ns = 5'000'000;
+
 // All that serves while the session lasts.
 struct Session {
-  Session(Started started, Mapping<oisp_file_entry> entries, Ring files, Ring events)
-      : kernel(std::move(started.kernel)),
-        table(kernel, started.uprobes, std::move(entries)),
-        flow(table, std::move(files)),
-        forwarder(kernel, table, std::move(events), started.adopted) {}
+  Session(KernelSide parts, bool adopted)
+      : kernel(std::move(parts)), table(kernel), flow(table, kernel.new_files()), forwarder(kernel, table, adopted) {}
 
   KernelSide kernel;
   FileTable table;
@@ -49,10 +57,10 @@ class Helper {
   bool answer(ReceivedOrder& received);
   bool give(ReceivedOrder& received);
   bool start();
-  bool refuse(const Refusal& refusal) const;
+  static bool refuse(const Fault& why);
   void wait();
 
-  KernelSide kept_ = KernelSide::take_given();
+  Parts given_ = take_given_parts();
   std::vector<Watch> watches_;
   bool force_perf_ = false;
   bool hold_ = true;
@@ -63,31 +71,28 @@ class Helper {
 };
 
 // The session is over.
-bool Helper::refuse(const Refusal& refusal) const {
-  Order failed{.kind = OrderKind::failed, .detail = refusal.exit_status};
-  failed.set_name(refusal.word);
-  failed.set_text(refusal.detail);
+bool Helper::refuse(const Fault& why) {
+  Order failed{.kind = OrderKind::failed, .detail = why.error};
+  failed.set_text(why.what);
   (void)send_order(kOrdersFd, failed);
   return false;
 }
 
 bool Helper::start() {
-  auto started = start_kernel_side(std::move(kept_), watches_, force_perf_);
-  if (!started) return refuse(started.error());
-  const bool adopted = started->adopted;
-  const std::size_t capabilities = started->uprobes.multi ? 2 : 3;
-  auto events = Ring::map(started->kernel.fd(OISP_PART_EVENTS));
-  auto files = Ring::map(started->kernel.fd(OISP_PART_FILES));
-  auto entries = map_shared<oisp_file_entry>(started->kernel.fd(OISP_PART_FILE_TABLE),
-                                             OISP_FILE_ENTRIES * sizeof(oisp_file_entry), PROT_READ | PROT_WRITE);
-  if (!events || !files || !entries) return refuse({.detail = "the maps' memory cannot be shared"});
-  session_ = std::make_unique<Session>(std::move(*started), std::move(*entries), std::move(*files), std::move(*events));
+  auto kept = KernelSide::make(std::move(given_));
+  const bool adopted = kept.ok();
+  // Of one that died at its start, nothing is of use.
+  for (unsigned key = 0; !adopted && key <= OISP_PART_LINKS; ++key) tell_launcher(OrderKind::forget, key);
+  auto kernel = adopted ? std::move(*kept) : start_kernel_side(watches_, force_perf_);
+  if (!kernel) return refuse(kernel.error());
+  session_ = std::make_unique<Session>(std::move(*kernel), adopted);
   (void)::malloc_trim(0);  // the kernel's type information was large
+  const bool is_multi = session_->kernel.control().uprobes.multi != 0;
   const Status sandboxed = apply_sandbox({.allowed = kAllowed,
                                           .refused = {},
-                                          .capabilities = std::span(kCapabilities).first(capabilities),
+                                          .capabilities = std::span(kCapabilities).first(is_multi ? 2 : 3),
                                           .most_files = kMostOpenFiles});
-  if (!sandboxed) return refuse({.detail = sandboxed.error().text()});
+  if (!sandboxed) return refuse(sandboxed.error());
   const bool all_quiet = std::all_of(watches_.begin(), watches_.end(), [](const Watch& watch) { return watch.quiet; });
   session_->kernel.control().hold = hold_ && all_quiet && !watches_.empty() ? 1 : 0;
   if (adopted) session_->table.adopt();
@@ -105,7 +110,7 @@ bool Helper::give(ReceivedOrder& received) {
   } else if (received.order.kind == OrderKind::file && !has_all_) {
     session_->flow.admit(std::move(received.fd), received.order.name_view());
   } else {
-    return refuse({.detail = "a descriptor that is not permitted now"});
+    return refuse(fault("a descriptor that is not permitted now"));
   }
   return true;
 }
@@ -126,7 +131,7 @@ bool Helper::answer(ReceivedOrder& received) {
     session_->forwarder.start();
     session_->forwarder.drain();
   } else {
-    return refuse({.detail = "an order that is not permitted now"});
+    return refuse(fault("an order that is not permitted now"));
   }
   return true;
 }
@@ -141,7 +146,7 @@ bool Helper::serve_orders() {
   return true;
 }
 
-// Until there is something to do; see limits.h about naps and sleep.
+// Until there is something to do; see above about naps and sleep.
 void Helper::wait() {
   std::vector<pollfd> polled{{.fd = kOrdersFd, .events = POLLIN, .revents = 0}};
   session_->forwarder.add_polled(polled);
@@ -154,7 +159,7 @@ void Helper::wait() {
     // From here on a producer wakes us; what came before, is seen now.
     __atomic_store_n(&control.sleeping, 1, __ATOMIC_SEQ_CST);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (session_->forwarder.ring().is_empty() && session_->flow.ring().is_empty()) {
+    if (session_->kernel.events().is_empty() && session_->kernel.new_files().is_empty()) {
       pause_ns = kSleep_ns;
       for (const unsigned ring : {OISP_PART_EVENTS, OISP_PART_FILES}) {
         polled.push_back({.fd = session_->kernel.fd(ring), .events = POLLIN, .revents = 0});

@@ -4,16 +4,9 @@
 
 #include "bpf/records.h"
 
-#define OISP_OPEN_OPENED 1
-#define OISP_OPEN_GONE 2         // the process, or its mapping, is no longer there
-#define OISP_OPEN_NOT_REGULAR 3  // not a regular file, or not mapped executable
-#define OISP_OPEN_ERROR 4        // errno in `error`
-
 struct oisp_open_answer {
-  __u32 outcome;
-  __s32 error;
-  struct oisp_file_key file;  // as in the record
+  __s32 error;  // 0: opened; ESRCH: process or mapping is no longer there; ENOTSUP: no regular file; else errno
   __u32 tgid;
-  __u32 reserved;
+  struct oisp_file_key file;  // both as in the record
 };
-static_assert(sizeof(oisp_open_answer) == 32);
+static_assert(sizeof(oisp_open_answer) == 24);

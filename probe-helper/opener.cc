@@ -43,16 +43,12 @@ constexpr int kCapabilities[] = {CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_CHECKP
 constexpr std::uint64_t kMostFiles = 64;
 
 struct Attempt {
-  std::uint32_t outcome = OISP_OPEN_GONE;
-  int error = 0;
-  OwnedFd file = {};      // where the outcome is OISP_OPEN_OPENED
+  int error = ESRCH;  // as in oisp_open_answer
+  OwnedFd file = {};
   bool may_come = false;  // not mapped yet: worth another try soon
 };
 
-Attempt failed(int error) {
-  if (error == ENOENT || error == ESRCH) return {};
-  return {.outcome = OISP_OPEN_ERROR, .error = error};
-}
+Attempt failed(int error) { return {.error = error == ENOENT ? ESRCH : error}; }
 
 class Opener {
  public:
@@ -100,11 +96,11 @@ Attempt open_link(int folder, const char* name, std::uint64_t inode) {
   if (::fstatat(folder, name, &status, 0) != 0) return failed(errno);
   if (status.st_ino != inode) return {};
   // Before it is opened: a device would notice.
-  if (!S_ISREG(status.st_mode)) return {.outcome = OISP_OPEN_NOT_REGULAR};
+  if (!S_ISREG(status.st_mode)) return failed(ENOTSUP);
   OwnedFd file(::openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
   if (!file || ::fstat(file.get(), &status) != 0) return failed(errno);
   if (status.st_ino != inode || !S_ISREG(status.st_mode)) return {};
-  return {.outcome = OISP_OPEN_OPENED, .file = std::move(file)};
+  return {.error = 0, .file = std::move(file)};
 }
 
 // A mapping anywhere in the announced place. The kernel announces a mapping before it exists, and the
@@ -121,7 +117,7 @@ Attempt Opener::open_mapped(const oisp_file_record& record) const {
     const std::uint64_t begin = std::strtoull(entry->d_name, &rest, 16);
     if (*rest != '-' || begin < record.address || begin - record.address >= record.size) continue;
     attempt = open_link(folder.get(), entry->d_name, record.file.inode);
-    if (attempt.outcome == OISP_OPEN_OPENED) break;
+    if (attempt.file) break;
     attempt.may_come = true;
   }
   return attempt;
@@ -150,11 +146,7 @@ Attempt Opener::open_file(const oisp_file_record& record) const {
 
 void Opener::answer(const oisp_file_record& record) {
   const Attempt attempt = open_file(record);
-  const oisp_open_answer answer{.outcome = attempt.outcome,
-                                .error = attempt.error,
-                                .file = record.file,
-                                .tgid = record.header.tgid,
-                                .reserved = 0};
+  const oisp_open_answer answer{.error = attempt.error, .tgid = record.header.tgid, .file = record.file};
   // A helper that is gone is started again, and asks again.
   const Status sent = send_message(helper_.get(), &answer, sizeof answer, attempt.file.get());
   if (!sent && sent.error().error != EPIPE) log_warning("the helper: %s", sent.error().text().c_str());

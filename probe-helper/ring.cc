@@ -7,25 +7,32 @@
 
 namespace oisp {
 
-RingRecord ring_record_at(const std::byte* header) {
+namespace {
+
+std::uint32_t header_at(const std::byte* record) {
   // The kernel clears the busy bit last: what is seen after it is whole.
-  const std::uint32_t word = __atomic_load_n(reinterpret_cast<const std::uint32_t*>(header), __ATOMIC_ACQUIRE);
-  const std::size_t length = word & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
-  return {.length = length,
-          .step = (length + BPF_RINGBUF_HDR_SZ + 7) / 8 * 8,
-          .busy = (word & BPF_RINGBUF_BUSY_BIT) != 0,
-          .discarded = (word & BPF_RINGBUF_DISCARD_BIT) != 0};
+  return __atomic_load_n(reinterpret_cast<const std::uint32_t*>(record), __ATOMIC_ACQUIRE);
 }
+
+}  // namespace
 
 std::size_t whole_records(std::span<const std::byte> ring, std::size_t most) {
   most = std::min(most, ring.size());
   std::size_t end = 0;
   while (end + kRingHeaderBytes <= most) {
-    const RingRecord record = ring_record_at(ring.data() + end);
-    if (record.busy || record.step > most - end) break;
-    end += record.step;
+    const std::uint32_t header = header_at(ring.data() + end);
+    const std::size_t length = header & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
+    const std::size_t step = (kRingHeaderBytes + length + 7) / 8 * 8;
+    if ((header & BPF_RINGBUF_BUSY_BIT) != 0 || step > most - end) break;
+    end += step;
   }
   return end;
+}
+
+std::span<const std::byte> first_payload(std::span<const std::byte> records) {
+  const std::uint32_t header = header_at(records.data());
+  if ((header & BPF_RINGBUF_DISCARD_BIT) != 0) return {};
+  return records.subspan(kRingHeaderBytes, header & ~BPF_RINGBUF_BUSY_BIT);
 }
 
 Result<Ring> Ring::map(int map) {

@@ -9,19 +9,14 @@
 
 namespace oisp {
 
-// One ring header, decoded.
-struct RingRecord {
-  std::size_t length = 0;  // of the payload behind the header
-  std::size_t step = 0;    // from this header to the next
-  bool busy = false;
-  bool discarded = false;
-};
-RingRecord ring_record_at(const std::byte* header);
 inline constexpr std::size_t kRingHeaderBytes = 8;
 
 // Bytes from the start of `ring` that are whole, committed records (headers and padding included),
 // at most `most`. Looks at the kernel's 8-byte headers only.
 std::size_t whole_records(std::span<const std::byte> ring, std::size_t most);
+
+// The first record's payload; empty where the kernel discarded it.
+std::span<const std::byte> first_payload(std::span<const std::byte> records);
 
 class Ring {
  public:

@@ -2,6 +2,7 @@
 // a role that says it is killed (and started again), a command line that does ends its session.
 #include "base/clock.h"
 #include "base/log.h"
+#include "ipc-schema/sink.h"
 #include "supervisor/sentences.h"
 #include "supervisor/session.h"
 
@@ -119,14 +120,16 @@ void Session::answer_ready(Role* role, ReceivedOrder& /*received*/) {
 
 void Session::answer_failed(Role* role, ReceivedOrder& received) {
   if (role->ended || role->changes_rights) return;  // once is enough
-  const bool wants_more = received.order.name_view() == "needs_sys_admin";
+  const bool wants_more = received.order.text_view() == "needs_sys_admin";
   if (role->is(RoleKind::probe_helper) && wants_more && !role->for_perf) {
     role->for_perf = true;
     role->changes_rights = true;
     return;  // it ends now, and comes back with CAP_SYS_ADMIN
   }
   role->ended = true;
-  fail(received.order.detail, sentence_of(received.order.name_view(), received.order.text_view()));
+  if (!role->is(RoleKind::probe_helper)) return fail(received.order.detail, std::string(received.order.text_view()));
+  const Refusal refusal = refusal_of(received.order.text_view(), received.order.detail);
+  fail(refusal.exit_status, refusal.sentence);
 }
 
 void Session::answer_notice(Role* /*role*/, ReceivedOrder& received) {

@@ -7,6 +7,8 @@
 
 #include "base/bug.h"
 #include "base/clock.h"
+#include "ipc-schema/sink.h"
+#include "ipc-schema/stream-pair.h"
 #include "supervisor/session.h"
 
 namespace oisp {

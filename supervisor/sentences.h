@@ -1,4 +1,4 @@
-// What a role says in a word when it cannot work here, as a sentence for people: what it is, and what to do.
+// Why the helper cannot work here, as a sentence for people: what it is, and what to do.
 #pragma once
 
 #include <string>
@@ -6,7 +6,12 @@
 
 namespace oisp {
 
-// `word` as the role said it, `detail` what the system said; of a word that is not known, the detail alone.
-std::string sentence_of(std::string_view word, std::string_view detail);
+struct Refusal {
+  int exit_status;  // of the command line: 3 where a right is missing, 4 where this kernel lacks something
+  std::string sentence;
+};
+
+// `what`: a word, or what was tried, as the helper said it; `error`: errno, or 0.
+Refusal refusal_of(std::string_view what, int error);
 
 }  // namespace oisp

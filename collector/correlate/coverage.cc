@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 
 #include "collector/events/event-factory.h"
@@ -36,6 +37,16 @@ bool is_failure(FileOutcome outcome) {
   return outcome != FileOutcome::probed && outcome != FileOutcome::no_tls_library;
 }
 
+// What the helper says of its own in a number.
+const char* failure_of_helper(const FileReport& report) {
+  if (report.outcome == FileOutcome::scan_failed) {
+    if (report.error == ETIMEDOUT) return ": the scanner took too long";
+    return report.error == EBADMSG ? ": the scanner's answer makes no sense" : ": the scanner died";
+  }
+  const bool differs = report.outcome == FileOutcome::attach_failed && report.error == EILSEQ;
+  return differs ? ": the file's bytes are not those that were scanned" : nullptr;
+}
+
 std::string failure_text(const FileReport& report) {
   std::string text;
   switch (report.outcome) {
@@ -60,6 +71,7 @@ std::string failure_text(const FileReport& report) {
       break;
   }
   if (!report.reason.empty()) text += ": " + report.reason;
+  if (const char* of_helper = failure_of_helper(report)) return text + of_helper;
   if (report.error != 0) text += std::string(" (") + std::strerror(report.error) + ")";
   return text;
 }

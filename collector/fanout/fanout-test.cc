@@ -1,4 +1,5 @@
 #include "collector/fanout/fanout.h"
+#include "ipc-schema/sink.h"
 
 #include <capnp/message.h>
 #include <capnp/serialize.h>

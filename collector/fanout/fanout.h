@@ -11,6 +11,7 @@
 #include "base/event-loop/byte-stream.h"
 #include "collector/fanout/event-queue.h"
 #include "collector/fanout/sink.h"
+#include "ipc-schema/sink.h"
 
 namespace oisp {
 

@@ -1,4 +1,5 @@
 #include "collector/fanout/sink.h"
+#include "ipc-schema/sink.h"
 
 #include <capnp/message.h>
 

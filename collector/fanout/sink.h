@@ -15,6 +15,7 @@
 #include "collector/fanout/exporter-message.h"
 #include "collector/intake/frame-buffer.h"
 #include "ipc-schema/order.h"
+#include "ipc-schema/sink.h"
 
 namespace oisp {
 

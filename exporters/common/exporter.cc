@@ -13,6 +13,7 @@
 #include "exporters/common/collector-link.h"
 #include "exporters/common/limits.h"
 #include "ipc-schema/order.h"
+#include "ipc-schema/sink.h"
 
 namespace oisp {
 namespace {

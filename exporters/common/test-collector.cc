@@ -12,6 +12,7 @@
 
 #include "base/bug.h"
 #include "ipc-schema/order.h"
+#include "ipc-schema/stream-pair.h"
 
 namespace oisp {
 namespace {

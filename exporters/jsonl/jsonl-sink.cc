@@ -9,6 +9,7 @@
 #include "exporters/jsonl/resume.h"
 #include "ipc-schema/event-json.h"
 #include "ipc-schema/order.h"
+#include "ipc-schema/sink.h"
 
 namespace oisp {
 namespace {

@@ -13,6 +13,7 @@
 #include "exporters/jsonl/jsonl-sink.h"
 #include "ipc-schema/example-events.h"
 #include "ipc-schema/order.h"
+#include "ipc-schema/sink.h"
 #include "tests/catch.h"
 
 using namespace oisp;

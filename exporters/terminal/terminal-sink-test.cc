@@ -8,6 +8,7 @@
 #include "exporters/common/test-collector.h"
 #include "ipc-schema/example-events.h"
 #include "ipc-schema/order.h"
+#include "ipc-schema/sink.h"
 #include "tests/catch.h"
 
 using namespace oisp;

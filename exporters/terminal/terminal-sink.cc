@@ -1,6 +1,7 @@
 #include "exporters/terminal/terminal-sink.h"
 
 #include "ipc-schema/order.h"
+#include "ipc-schema/sink.h"
 
 namespace oisp {
 namespace {

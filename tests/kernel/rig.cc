@@ -1,4 +1,5 @@
 #include "tests/kernel/rig.h"
+#include "ipc-schema/stream-pair.h"
 
 #include <capnp/serialize.h>
 #include <fcntl.h>
@@ -314,7 +315,7 @@ void Rig::serve_opener() {
   if (record.source == OISP_FILE_FROM_EXEC) std::snprintf(path, sizeof path, "/proc/%u/exe", record.header.tgid);
   const OwnedFd file(::open(path, O_RDONLY | O_CLOEXEC));
   oisp_open_answer answer{};
-  answer.outcome = file ? OISP_OPEN_OPENED : OISP_OPEN_GONE;
+  answer.error = file ? 0 : ESRCH;
   answer.file = record.file;
   answer.tgid = record.header.tgid;
   iovec part{.iov_base = &answer, .iov_len = sizeof answer};

@@ -240,7 +240,7 @@ class Role {
     if (name_ != "oisp-probe-helper") return;
     if (asked_ == kAskForMore && facts_.find("CapPrm:=,000000c000200000") == std::string::npos) {
       Order order{.kind = OrderKind::failed};
-      order.set_name("needs_sys_admin");
+      order.set_text("needs_sys_admin");
       (void)send_order(kOrdersFd, order);
       std::exit(0);
     }

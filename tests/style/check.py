@@ -18,7 +18,7 @@ MAY_INCLUDE = {
     "bpf": set(),
     "ipc-schema": {"bpf"},
     "launcher": {"ipc-schema", "bpf/shared-maps.h"},
-    "supervisor": {"ipc-schema/order"},
+    "supervisor": {"ipc-schema/order", "ipc-schema/sink.h", "ipc-schema/stream-pair.h"},
     "probe-helper": {"ipc-schema", "bpf", "elf-scanner/scan-answer.h"},
     "elf-scanner": {"bpf", "ipc-schema/order.h"},
     "collector": {"ipc-schema", "bpf"},
@@ -31,12 +31,11 @@ PARSERS = re.compile(r"uv\.h|simdjson|llhttp|zlib|re2/|capstone|elf\.h|sodium|CL
 SHARED = r"base/(?!printable|utf8)[^/]+$|ipc-schema/order\.[^/]*$"
 PRIVILEGED = {
     "oisp-launcher": re.compile(rf"launcher/|{SHARED}"),
-    "oisp-probe-helper": re.compile(rf"probe-helper/(?!opener|open-file)|ipc-schema/helper-codec|{SHARED}"),
+    "oisp-probe-helper": re.compile(rf"probe-helper/(?!opener)|ipc-schema/helper-codec|{SHARED}"),
     "oisp-file-opener": re.compile(rf"probe-helper/(opener|open-)|{SHARED}"),
 }
-MOST_LINES_OF_A_PROGRAM = 2500
-# Of all of them, each file once. The aim is 2,500; this keeps it from growing meanwhile.
-MOST_PRIVILEGED_LINES = 3820
+# Of all of them, each file once; and of their two folders with comments and empty lines.
+MOST_PRIVILEGED_LINES = 2500
 MOST_LINES_PER_FILE = 500
 
 failures = []
@@ -94,14 +93,16 @@ def check_privileged():
                     failures.append(f"{name} includes {included}: what has privilege parses nothing")
             if re.search(r"\b(printable|utf8_\w+)\(", text) and name != "base/log.h":
                 failures.append(f"{name} shows a stranger's bytes: count base/printable.cc with the privileged side")
-        check_lines(program, sum(lines_of[name] for name in names), MOST_LINES_OF_A_PROGRAM)
-    check_lines("all of them together", sum(lines_of.values()), MOST_PRIVILEGED_LINES)
+        print(f"{program}: {sum(lines_of[name] for name in names)} lines of code with all that is linked into it")
+    check_lines("lines of code of all of them", sum(lines_of.values()))
+    own = [name for folder in ("launcher", "probe-helper") for name in files(folder) if not is_test(name)]
+    check_lines("lines of launcher/ and probe-helper/", sum(text_of(name).count("\n") for name in own))
 
 
-def check_lines(what, lines, most):
-    print(f"{what}: {lines} lines of code, of less than {most}")
-    if lines >= most:
-        failures.append(f"{what}: {lines} lines")
+def check_lines(what, lines):
+    print(f"{what}: {lines}, of less than {MOST_PRIVILEGED_LINES}")
+    if lines >= MOST_PRIVILEGED_LINES:
+        failures.append(f"{what}: {lines}")
 
 
 def code_lines(text):

@@ -12,18 +12,13 @@
 
 namespace oisp {
 
-struct UprobeKind {
-  bool multi = true;
-  // For perf events only.
-  std::uint32_t perf_type = 0;
-  std::uint32_t return_bit = 0;
-};
+// BPF_TRACE_UPROBE_MULTI, newer than the headers built with.
+inline constexpr std::uint32_t kTraceUprobeMulti = 48;
 
-// Reads what perf uprobes are called here; before the sandbox.
+using UprobeKind = oisp_uprobe_kind;
+
+// What perf uprobes are called here; before the sandbox.
 Result<UprobeKind> find_perf_uprobes();
-
-// May this process open perf uprobes? Nothing is placed.
-bool may_open_perf_uprobes(const UprobeKind& kind);
 
 struct ProbePoint {
   std::uint64_t offset = 0;  // in the file
@@ -37,7 +32,7 @@ Result<std::vector<OwnedFd>> attach_uprobes(const UprobeKind& kind, int program,
 
 // Proves, on a child of our own, that probes do no harm here before any is placed in a stranger. The two
 // programs count their hits in `control`. Null where all is well, or the word for what is not.
-const char* try_canary(const UprobeKind& kind, int entry, int at_return, oisp_control& control);
+const char* try_canary(int entry, int at_return, oisp_control& control);
 
 // Is this site what its file holds, and does it make sense? A probe in the middle of an instruction
 // would corrupt the program, so the bytes are compared with what the scanner saw.
