@@ -33,7 +33,7 @@ class JsonReader {
   std::optional<JsonObject> open(const std::string& text, MissingSet from);
   // The same from its beginning.
   std::optional<JsonObject> open_again();
-  // Of text that is followed by kSsePadding readable bytes and stays where it is; malformed: nothing. All of
+  // Of text that is followed by kEventPadding readable bytes and stays where it is; malformed: nothing. All of
   // it is known to be JSON then, so that fields may be looked up.
   std::optional<JsonObject> open_event(std::string_view text);
 
@@ -47,6 +47,8 @@ class JsonReader {
   bool enter(JsonValue value, JsonObject& object);
   // From the first field again.
   bool restart(JsonObject& object);
+  // Ends the document and gives back the memory that reading it took.
+  void close();
 
   // Visits (key, value) of an object; nothing where the value is none.
   template <typename Visit>
@@ -94,6 +96,7 @@ class JsonReader {
   // Only a look: these may always be asked.
   [[nodiscard]] static bool is_string(JsonValue value);
   [[nodiscard]] static bool is_null(JsonValue value);
+  [[nodiscard]] static char first_byte(JsonValue value);  // 0: there is none
 
   // A string's text, added to `out`. False where the value is no string.
   bool append_text(JsonValue value, std::string& out);
@@ -113,6 +116,8 @@ class JsonReader {
 
   // Whether so many bytes of text may still be kept; if so, they are counted.
   bool afford(std::size_t bytes);
+  // Text that was counted is not kept after all.
+  void give_back(std::size_t bytes) { text_left_ += bytes; }
   // The same for an element of a list.
   bool afford_item();
 

@@ -39,11 +39,15 @@ struct OpenAiExchange {
 
 // What is known of a stream besides its bytes.
 struct StreamFacts {
+  // Of the URLs of what is asked on it.
+  [[nodiscard]] std::string_view scheme() const { return is_tls ? "https" : "http"; }
+
   std::uint64_t number = 0;  // of this run, from 1
   StreamKey key;
   std::string name;         // the same for all its events
   std::string server_name;  // that the program asked for
   bool is_server = false;
+  bool is_tls = true;
   bool joined_late = false;
   bool seen_from_start = false;  // its making or its handshake was seen before any byte
   bool bytes_seen = false;

@@ -1,6 +1,7 @@
 #include "exporters/common/export-message.h"
 
 #include <capnp/message.h>
+#include <capnp/schema.h>
 #include <capnp/serialize.h>
 #include <export.capnp.h>
 #include <kj/exception.h>
@@ -96,7 +97,8 @@ Result<Done, ExportError> read_event(Words event, const std::function<void(schem
     const auto root = reader.getRoot<schema::Event>();
     // An event of no type, or of one that this version does not know, has no JSON form.
     const auto which = static_cast<unsigned>(root.getData().which());
-    if (which == schema::Event::Data::UNSET || which > schema::Event::Data::SENSOR_LOSS) return false;
+    const unsigned known = capnp::Schema::from<schema::Event::Data>().asStruct().getUnionFields().size();
+    if (which == schema::Event::Data::UNSET || which >= known) return false;
     use(root);
     return true;
   });
