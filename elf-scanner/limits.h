@@ -57,5 +57,10 @@ inline constexpr std::size_t kMostStates = 8192;
 inline constexpr std::size_t kMostPlaces = 1024;
 inline constexpr std::size_t kMostErrorCalls = 64;
 inline constexpr std::size_t kMostCopies = 8;
+// Callers that go on to take what they were shown; and behind each such call, as far as the next one, the
+// ways at a time and the instructions in all.
+inline constexpr std::size_t kMostTakers = 16;
+inline constexpr std::size_t kMostWaysBehind = 16;
+inline constexpr std::size_t kMostStepsBehind = 400;
 
 }  // namespace oisp
