@@ -381,6 +381,7 @@ void Pipeline::on_request(Stream& stream, const Exchange& exchange) {
   emit_request(factory_, context_of(stream), exchange, open);
   open_requests_.acknowledged(factory_.delivered());
   open.slot = open_requests_.add(describe_open(context_of(stream), exchange, open), sequence);
+  open.ai->forget_request();
 }
 
 void Pipeline::on_exchange_finished(Stream& stream, const Exchange& exchange) {

@@ -408,6 +408,32 @@ TEST_CASE("whatever a stranger sends, the events fit a frame") {
   }
 }
 
+TEST_CASE("what an exchange keeps is known, and given back") {
+  Exchange exchange;
+  exchange.request.has_head = exchange.request.whole = true;
+  exchange.request.method = "POST";
+  exchange.request.target = "/v1/responses";
+  exchange.request.headers.add("host", "api.openai.com");
+  exchange.request.body.bytes = R"({"model":"m","stream":true,"input":")" + std::string(1 << 20, 'x') + "\"}";
+  const auto ai = recognise_ai(exchange, "https");
+  REQUIRE(ai != nullptr);
+  CHECK(ai->held_bytes() > 1 << 20);
+  ai->forget_request();
+  CHECK(ai->held_bytes() < 1 << 16);
+  exchange.response.has_head = true;
+  exchange.response.status = 200;
+  exchange.response.headers.add("content-type", "text/event-stream");
+  ai->on_response_head(exchange);
+  // One event without an end, and more of it than is kept.
+  for (int i = 0; i < 20; ++i) {
+    ai->on_response_body(exchange, (i == 0 ? "data: " : "") + std::string(1 << 20, ' '));
+    CHECK(ai->held_bytes() < std::size_t{20} << 20);
+  }
+  CHECK(ai->held_bytes() > std::size_t{4} << 20);
+  ai->on_response_body(exchange, "\n\n");
+  CHECK(ai->held_bytes() < 1 << 16);
+}
+
 TEST_CASE("time to the first token and latency come from the calls") {
   test::AiListener told;
   HttpConnection connection(told, {});

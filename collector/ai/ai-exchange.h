@@ -42,6 +42,11 @@ class AiExchange {
   virtual void on_response_gap(const Exchange& exchange) = 0;
   virtual void on_finished(const Exchange& exchange) = 0;
 
+  // The request's events are made: what it said is not asked for again, and need not be kept.
+  virtual void forget_request() = 0;
+  // About as much memory as it fills.
+  [[nodiscard]] virtual std::size_t held_bytes() const = 0;
+
   [[nodiscard]] virtual Dialect dialect() const = 0;
   [[nodiscard]] virtual AiDetection detection() const = 0;
   // False: the request's path was not seen, and its body alone says that it is one.
@@ -51,6 +56,7 @@ class AiExchange {
   // The provider's name ("unknown" where the host is nobody's), and what was asked there.
   [[nodiscard]] virtual std::string_view provider() const = 0;
   [[nodiscard]] virtual std::string_view endpoint() const = 0;
+  // Valid until forget_request.
   [[nodiscard]] virtual const ai::Request& request() const = 0;
   // Valid after on_finished.
   [[nodiscard]] virtual const ai::Response& response() const = 0;

@@ -68,6 +68,7 @@ class AiListener : public ExchangeListener {
                                               : " failed") +
                  "\n";
       }
+      ai->forget_request();
       open_.emplace(exchange.number, std::move(ai));
     }
   }

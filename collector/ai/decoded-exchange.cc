@@ -58,6 +58,22 @@ void DecodedExchange::read_request(JsonReader& reader, std::optional<JsonObject>
     decoder_->read_request(reader, *body, request_);
   }
   request_missing_.add(reader.missing());
+  request_bytes_ = reader.kept_bytes();
+}
+
+// What the answer's events repeat stays.
+void DecodedExchange::forget_request() {
+  Request rest;
+  rest.model = std::move(request_.model);
+  rest.streaming = request_.streaming;
+  rest.input_count = request_.input_count;
+  rest.input_bytes = request_.input_bytes;
+  request_ = std::move(rest);
+  request_bytes_ = 0;
+}
+
+std::size_t DecodedExchange::held_bytes() const {
+  return sizeof *this + request_bytes_ + answer_.kept_bytes() + sse_.held_bytes() + lines_.held_bytes();
 }
 
 DecodedExchange::Framing DecodedExchange::framing_of(const HttpResponse& response) {

@@ -40,6 +40,8 @@ class DecodedExchange final : public AiExchange, private SseListener {
   void on_response_body(const Exchange& exchange, std::string_view piece) override;
   void on_response_gap(const Exchange& exchange) override;
   void on_finished(const Exchange& exchange) override;
+  void forget_request() override;
+  [[nodiscard]] std::size_t held_bytes() const override;
 
   [[nodiscard]] Dialect dialect() const override { return row_.dialect; }
   [[nodiscard]] AiDetection detection() const override { return detection_; }
@@ -79,6 +81,7 @@ class DecodedExchange final : public AiExchange, private SseListener {
   std::string endpoint_;
   std::unique_ptr<DialectDecoder> decoder_;
   Request request_;
+  std::size_t request_bytes_ = 0;
   Response response_;
   MissingSet request_missing_;
   MissingSet response_missing_;

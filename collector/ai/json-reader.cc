@@ -73,7 +73,7 @@ bool JsonReader::restart(JsonObject& object) { return alive() && object.reset().
 void JsonReader::close() {
   document_ = simdjson::ondemand::document();
   parser_ = simdjson::ondemand::parser();
-  copy_ = {};
+  std::string().swap(copy_);
   text_ = {};
 }
 

@@ -13,6 +13,7 @@
 #include <simdjson.h>
 
 #include "collector/ai/limits.h"
+#include "collector/ai/model.h"
 #include "collector/http/missing.h"
 
 namespace oisp::ai {
@@ -23,7 +24,7 @@ using JsonObject = simdjson::ondemand::object;
 // Reads values; keeps account of how much text was taken and of what went wrong.
 class JsonReader {
  public:
-  explicit JsonReader(std::size_t most_text = kMostText) : text_left_(most_text) {}
+  explicit JsonReader(std::size_t most_text = kMostText) : most_text_(most_text), text_left_(most_text) {}
 
   [[nodiscard]] MissingSet missing() const { return missing_; }
   void add_missing(Missing missing) { missing_.add(missing); }
@@ -118,6 +119,10 @@ class JsonReader {
   bool afford(std::size_t bytes);
   // Text that was counted is not kept after all.
   void give_back(std::size_t bytes) { text_left_ += bytes; }
+  // About as much memory as what was taken fills.
+  [[nodiscard]] std::size_t kept_bytes() const {
+    return most_text_ - text_left_ + (kMostItems - items_left_) * sizeof(Message);
+  }
   // The same for an element of a list.
   bool afford_item();
 
@@ -131,6 +136,7 @@ class JsonReader {
   simdjson::ondemand::document document_;
   std::string_view text_;  // what the document was made of
   std::string copy_;
+  std::size_t most_text_;
   std::size_t text_left_;
   std::size_t items_left_ = kMostItems;
   MissingSet missing_;

@@ -19,6 +19,7 @@ class JsonLinesParser {
   void on_gap();
   // Nothing follows, and nothing was missing: the last line needs no end.
   void on_end() { end_line(); }
+  [[nodiscard]] std::size_t held_bytes() const { return line_.capacity(); }
 
  private:
   void end_line();

@@ -7,7 +7,7 @@ namespace oisp {
 void clear_event_text(std::string& text) {
   constexpr std::size_t kKept = std::size_t{64} << 10;
   if (text.capacity() > kKept) {
-    text = std::string();
+    std::string().swap(text);  // an assignment would keep the memory
   } else {
     text.clear();
   }

@@ -36,6 +36,7 @@ class SseParser {
   void on_gap();
   // An event is open: the stream broke off in it.
   [[nodiscard]] bool in_event() const;
+  [[nodiscard]] std::size_t held_bytes() const { return line_.capacity() + data_.capacity(); }
 
  private:
   void on_line_end();

@@ -84,7 +84,7 @@ class Stream : private ExchangeListener {
 
   [[nodiscard]] Protocol protocol() const { return http_.protocol(); }
   [[nodiscard]] std::uint32_t exchanges() const { return http_.exchanges(); }
-  [[nodiscard]] std::size_t held_bytes() const { return http_.held_bytes(); }
+  [[nodiscard]] std::size_t held_bytes() const;
   [[nodiscard]] StreamVerdict verdict() const;
 
   OpenAiExchange& open_ai(std::uint32_t number, std::unique_ptr<AiExchange> ai);
