@@ -57,7 +57,7 @@ def holds(path, texts):
 def is_true_hit(path, family):
     if defines(path, {"SSL_read", "SSL_write"}):
         return True
-    return family == "BoringSSL" and holds(path, [b"OPENSSL_internal", b"BoringSSL", b"APPLICATION_DATA_ON_SHUTDOWN"])
+    return family == "BoringSSL" and holds(path, [b"OPENSSL_internal", b"APPLICATION_DATA_ON_SHUTDOWN"])
 
 
 def main():
