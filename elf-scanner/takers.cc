@@ -108,6 +108,7 @@ Takers::Takers(const ElfImage& image, Decoder& decoder, Budget& budget, std::uin
     : image_(image), decoder_(decoder), budget_(budget), place_(place) {
   image.for_each_code([&](std::uint64_t address, std::span<const std::uint8_t> code) {
     for (std::size_t i = 0; i + kCallBytes <= code.size(); ++i) {
+      if (is_unknown_) return;
       if (code[i] != 0xe8) continue;
       std::int32_t distance = 0;
       std::memcpy(&distance, &code[i + 1], sizeof distance);
@@ -118,6 +119,8 @@ Takers::Takers(const ElfImage& image, Decoder& decoder, Budget& budget, std::uin
 }
 
 void Takers::look_behind(std::uint64_t call_end) {
+  is_unknown_ = is_unknown_ || ++callers_ > kMostCallers;
+  if (is_unknown_) return;
   Behind behind(image_, decoder_, budget_, place_);
   const auto taker = behind.find(call_end);
   is_unknown_ = is_unknown_ || behind.is_unknown();

@@ -45,6 +45,7 @@ class Takers {
   DataPlace place_;
   std::array<Taker, kMostTakers> takers_{};
   std::size_t count_ = 0;
+  std::size_t callers_ = 0;
   bool is_unknown_ = false;
 };
 

@@ -34,11 +34,15 @@ def program_of(package, name):
 SILENT_ENDS = ["1.0.36", "1.1.8"]
 
 
+def bun_program(version):
+    return program_of(f"@oven/bun-linux-x64@{version}", "bin/bun")
+
+
 def bun_fetch(bench, version):
     plan = plans.basic() + plans.tools() + plans.shapes() + plans.big()
     if version not in SILENT_ENDS:
         plan += plans.endings()
-    program = program_of(f"@oven/bun-linux-x64@{version}", "bin/bun")
+    program = bun_program(version)
     more = {"UNVERIFIED": "1"} if version in SILENT_ENDS else {}
     recording = bench.record([program, f"{CLIENTS}/fetch.mjs", bench.write_plan(plan)], env=bench.environment(**more))
     try:
