@@ -15,8 +15,8 @@
 namespace oisp {
 namespace {
 
-// The file was C until 2017.
-constexpr std::array<std::string_view, 2> kFileNames = {"ssl_lib.cc", "ssl_lib.c"};
+// It is C++ since 2017.
+constexpr std::string_view kFileName = "ssl_lib.c";
 
 // <openssl/err.h>, <openssl/ssl.h>.
 constexpr std::uint64_t kLibrarySsl = 16;
@@ -333,7 +333,7 @@ BoringSsl Finder::find() {
 }  // namespace
 
 BoringSsl find_boringssl_sites(const ElfImage& image, Decoder& decoder, oisp_scan_answer& answer) {
-  const ErrorSites errors(image, kFileNames);
+  const ErrorSites errors(image, kFileName);
   if (!errors.has_names()) return {};
   Budget budget;
   const auto error_function = errors.find_error_function(decoder, budget);

@@ -1,13 +1,9 @@
 #include "elf-scanner/takers.h"
 
-#include <cstring>
-
 #include "elf-scanner/data-flow.h"
 
 namespace oisp {
 namespace {
-
-constexpr std::uint64_t kCallBytes = 5;
 
 // A way behind the call, as far as the next call.
 struct Way {
@@ -107,14 +103,9 @@ class Behind {
 Takers::Takers(const ElfImage& image, Decoder& decoder, Budget& budget, std::uint64_t function, DataPlace place)
     : image_(image), decoder_(decoder), budget_(budget), place_(place) {
   image.for_each_code([&](std::uint64_t address, std::span<const std::uint8_t> code) {
-    for (std::size_t i = 0; i + kCallBytes <= code.size(); ++i) {
-      if (is_unknown_) return;
-      if (code[i] != 0xe8) continue;
-      std::int32_t distance = 0;
-      std::memcpy(&distance, &code[i + 1], sizeof distance);
-      const std::uint64_t end = address + i + kCallBytes;
-      if (end + static_cast<std::uint64_t>(std::int64_t{distance}) == function) look_behind(end);
-    }
+    for_each_call(address, code, [&](std::uint64_t end, std::uint64_t target) {
+      if (target == function && !is_unknown_) look_behind(end);
+    });
   });
 }
 
