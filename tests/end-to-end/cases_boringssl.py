@@ -38,12 +38,13 @@ def bun_program(version):
     return program_of(f"@oven/bun-linux-x64@{version}", "bin/bun")
 
 
-def bun_fetch(bench, version):
+def bun_fetch(bench, version, **more):
     plan = plans.basic() + plans.tools() + plans.shapes() + plans.big()
     if version not in SILENT_ENDS:
         plan += plans.endings()
     program = bun_program(version)
-    more = {"UNVERIFIED": "1"} if version in SILENT_ENDS else {}
+    if version in SILENT_ENDS:
+        more["UNVERIFIED"] = "1"
     recording = bench.record([program, f"{CLIENTS}/fetch.mjs", bench.write_plan(plan)], env=bench.environment(**more))
     try:
         check(recording.status == 0, f"status {recording.status}: {recording.text()}")
@@ -56,6 +57,12 @@ def bun_fetch(bench, version):
 def bun(bench):
     for version in BUNS:
         bun_fetch(bench, version)
+
+
+@case
+def bun_many_at_once(bench):
+    for version in BUNS:
+        bun_fetch(bench, version, AT_ONCE="1")
 
 
 @case

@@ -1,9 +1,10 @@
 // fetch.mjs PLAN: sends a plan's requests with the runtime's own fetch (Bun, Deno, Node.js), one after the other on
 // kept connections, and says how many answers came whole. What /echo answers is compared byte for byte. With UNTIL=FILE
-// it sends the plan over and over until that file is there, with PAUSE seconds between two requests.
+// it sends the plan over and over until that file is there, with PAUSE seconds between two requests; with AT_ONCE=1 all
+// of the plan at the same time.
 import { existsSync, readFileSync } from 'node:fs';
 
-const { DEMO_URL, DEMO_CA, OPENAI_API_KEY, ANTHROPIC_API_KEY, UNTIL, PAUSE } = process.env;
+const { DEMO_URL, DEMO_CA, OPENAI_API_KEY, ANTHROPIC_API_KEY, UNTIL, PAUSE, AT_ONCE } = process.env;
 const headers = {
   'Content-Type': 'application/json',
   Authorization: `Bearer ${OPENAI_API_KEY}`,
@@ -29,6 +30,11 @@ let sent = 0;
 const plan = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 const isOver = () => UNTIL && existsSync(UNTIL);
 for (let round = 0; round === 0 || (UNTIL && !isOver()); ++round) {
+  if (AT_ONCE) {
+    whole += (await Promise.all(plan.map((step) => send(step, round)))).filter(Boolean).length;
+    sent += plan.length;
+    continue;
+  }
   for (const step of plan) {
     if (isOver()) break;
     whole += (await send(step, round)) ? 1 : 0;
