@@ -37,6 +37,7 @@ std::string copy(capnp::Text::Reader text) { return {text.begin(), text.size()};
 // False where the batch is not what export.capnp says.
 bool copy_batch(schema::Batch::Reader from, ExportBatch& to) {
   to.first_sequence = from.getFirstSequence();
+  to.acknowledge_now = from.getAcknowledgeNow();
   const auto events = from.getEvents();
   if (to.first_sequence + events.size() < to.first_sequence) return false;
   to.events.reserve(events.size());
