@@ -224,7 +224,7 @@ struct oisp_file_record {
 
 #define OISP_ARG_NONE 0
 #define OISP_ARG_REGISTER 1         /* value = reg */
-#define OISP_ARG_MEMORY 2           /* value = *(u64 *)(reg + offset) */
+#define OISP_ARG_MEMORY 2           /* value = *(u64 *)(reg + offset); where `then` is not 0, *(u64 *)(that + then) */
 #define OISP_ARG_RETURN 3           /* value = the function's return value, as a signed 32-bit int */
 #define OISP_ARG_POINTER_REGISTER 4 /* count: *(size_t *)reg at return, where the return value is > 0 */
 
@@ -233,7 +233,7 @@ struct oisp_file_record {
 struct oisp_argument {
 	__u8 kind;
 	__u8 reg;
-	__u16 reserved;
+	__u16 then;
 	__s32 offset;
 };
 

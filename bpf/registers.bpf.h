@@ -85,6 +85,11 @@ static __always_inline __u64 read_argument(const void *context, const struct ois
 
 		value = 0;
 		bpf_probe_read_user(&value, sizeof(value), (void *)address);
+		if (argument->then) {
+			address = value + argument->then;
+			value = 0;
+			bpf_probe_read_user(&value, sizeof(value), (void *)address);
+		}
 	}
 	return value;
 }

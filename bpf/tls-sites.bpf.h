@@ -227,8 +227,11 @@ static __always_inline void finish_at_entry(struct call *call, const struct oisp
 		break;
 	case OISP_ROLE_READ:
 	case OISP_ROLE_WRITE: {
-		/* A copy whose size is an argument: nothing is to be waited for. */
-		__u64 moved = site->count.kind ? read_argument(context, &site->count) : call->length;
+		/*
+		 * A copy whose size is an argument, or a result that is at hand: nothing is to be waited
+		 * for. It is an int: the rest of a register that holds it may be anything.
+		 */
+		__u32 moved = site->count.kind ? read_argument(context, &site->count) : call->length;
 
 		if (moved && moved < (1u << 31))
 			emit_data(call, identity, moved, call->entry_ns);

@@ -49,7 +49,7 @@ inline constexpr std::size_t kMostEventBytes = 16 * 1024 * 1024 - 4096;
 inline constexpr std::size_t kBatchBytes = 256 * 1024;
 inline constexpr std::size_t kBatchEvents = 256;
 // Batches to one sink that are not acknowledged yet, and their bytes.
-inline constexpr std::size_t kWindowBatches = 8;
+inline constexpr std::size_t kWindowBatches = 16;
 inline constexpr std::size_t kWindowBytes = 4 * 1024 * 1024;
 // After `finish`: how long the helper may take to say that the ring is empty, and the sinks to
 // acknowledge all. A new helper or exporter needs up to two seconds.

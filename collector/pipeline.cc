@@ -374,13 +374,14 @@ void Pipeline::tell_handshake(Stream& stream, bool success, std::uint64_t end_ns
 
 void Pipeline::on_request(Stream& stream, const Exchange& exchange) {
   if (stream.facts.cookie == 0) find_connection(stream, exchange.request.host());
-  auto ai = recognise_ai(exchange);
+  auto ai = recognise_ai(exchange, stream.facts.scheme());
   if (!ai) return;
   OpenAiExchange& open = stream.open_ai(exchange.number, std::move(ai));
   const std::uint64_t sequence = factory_.next_sequence();
   emit_request(factory_, context_of(stream), exchange, open);
   open_requests_.acknowledged(factory_.delivered());
   open.slot = open_requests_.add(describe_open(context_of(stream), exchange, open), sequence);
+  open.ai->forget_request();
 }
 
 void Pipeline::on_exchange_finished(Stream& stream, const Exchange& exchange) {

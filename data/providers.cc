@@ -10,6 +10,7 @@ namespace {
 constexpr std::array kHosts = std::to_array<ProviderHost>({
     {"api.openai.com", "openai"},
     {"*.api.openai.com", "openai"},
+    {"chatgpt.com", "openai"},
     {"api.anthropic.com", "anthropic"},
     {"*.openai.azure.com", "azure_openai"},
     {"*.cognitiveservices.azure.com", "azure_openai"},

@@ -1,4 +1,5 @@
-"""What the demo provider answers: one request in, the same answer out every time, in either dialect.
+"""What the demo provider answers: one request in, the same answer out every time, in every dialect. Those of
+OpenAI's Chat Completions and of Anthropic are here, others in answers_*.py; dialects.py has the table of all.
 
 The answer follows from the last message:
   * the user's text holds commands in `backticks` and the request offers tools: one tool call each;
@@ -44,12 +45,19 @@ def pieces(text):
 
 
 class Answer:
-    """What both dialects share: reading the request and deciding what to say."""
+    """What the dialects share: reading the request and deciding what to say. A test asks besides: reason() the
+    provider's word for why the answer ends, call_id() of each of the `calls`, own_calls() of tools that the
+    provider runs itself, counts() what it says of tokens, content() what it says in words, and results_in()
+    which results of calls a request brings."""
+
+    stream_type = "text/event-stream; charset=utf-8"
+    needs_key = True
+    streams_by_default = False
 
     def __init__(self, request, text, results):
         self.request = request
         self.model = request["model"]
-        self.streamed = bool(request.get("stream"))
+        self.streamed = bool(request.get("stream", self.streams_by_default))
         self.markers = set(MARKER.findall(text))
         self.name = hashlib.sha256(compact(request)).hexdigest()[:24]
         self.input_tokens = len(compact(request)) // 4
@@ -69,12 +77,27 @@ class Answer:
         self.output_tokens = len(self.text) // 4 + 12 * len(self.calls)
 
     def tool_name(self):
-        tool = self.request["tools"][0]
-        return (tool.get("function") or tool)["name"]
+        tools = [tool.get("function") or tool for tool in self.request["tools"]]
+        return next(tool["name"] for tool in tools if "name" in tool)
+
+    @staticmethod
+    def results_in(_):
+        return []
+
+    def own_calls(self):
+        return []
+
+    def content(self):
+        return self.text
+
+    def counts(self):
+        return self.input_tokens, self.output_tokens
 
 
 class OpenAi(Answer):
     """Chat Completions."""
+
+    word = "openai.chat_completions"
 
     def __init__(self, request):
         messages = request["messages"]
@@ -89,12 +112,26 @@ class OpenAi(Answer):
         return compact({"error": {"message": message, "type": kind, "param": None, "code": None}})
 
     def tool_calls(self):
-        return [{"id": f"call_{self.name[:20]}{number}", "type": "function",
+        return [{"id": self.call_id(number), "type": "function",
                  "function": {"name": name, "arguments": json.dumps(arguments)}}
                 for number, (name, arguments) in enumerate(self.calls)]
 
-    def finish(self):
+    def call_id(self, number):
+        return f"call_{self.name[:20]}{number}"
+
+    @staticmethod
+    def results_in(request):
+        return [message["tool_call_id"] for message in request["messages"] if message["role"] == "tool"]
+
+    def reason(self):
         return "tool_calls" if self.calls else "stop"
+
+    def content(self):
+        return None if self.calls else self.text
+
+    def counts(self):
+        told = not self.streamed or (self.request.get("stream_options") or {}).get("include_usage")
+        return super().counts() if told else (None, None)
 
     def usage(self):
         reasoning = 16 if self.thinking else 0
@@ -112,7 +149,7 @@ class OpenAi(Answer):
             message["reasoning_content"] = self.thinking
         if self.calls:
             message.update(content=None, tool_calls=self.tool_calls())
-        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": self.finish()}
+        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": self.reason()}
         return compact({**self.head("chat.completion"), "choices": [choice], "usage": self.usage()})
 
     def stream(self):
@@ -141,14 +178,20 @@ class OpenAi(Answer):
         else:
             for piece in pieces(self.text):
                 yield chunk({"content": piece})
-        yield chunk({}, self.finish())
+        yield chunk({}, self.reason())
         if with_usage:
             yield b"data: " + compact({**head, "choices": [], "usage": self.usage()}) + b"\n\n"
         yield b"data: [DONE]\n\n"
 
 
+SEARCH_RESULT = [{"type": "web_search_result", "title": "A page", "url": "https://demo.example/page",
+                  "encrypted_content": "ZW5jcnlwdGVk", "page_age": None}]
+
+
 class Anthropic(Answer):
-    """Messages."""
+    """Messages. With demo:search it looks something up by itself, with demo:redacted it hides its thinking."""
+
+    word = "anthropic.messages"
 
     def __init__(self, request):
         content = request["messages"][-1]["content"]
@@ -165,24 +208,42 @@ class Anthropic(Answer):
 
     def blocks(self):
         blocks = [{"type": "thinking", "thinking": self.thinking, "signature": "c2lnbmVk" * 4}] if self.thinking else []
+        if "redacted" in self.markers:
+            blocks.append({"type": "redacted_thinking", "data": "cmVkYWN0ZWQ=" * 4})
+        for call, name, arguments in self.own_calls():
+            blocks.append({"type": "server_tool_use", "id": call, "name": name, "input": arguments})
+            blocks.append({"type": "web_search_tool_result", "tool_use_id": call, "content": SEARCH_RESULT})
         blocks.append({"type": "text", "text": self.text})
-        return blocks + [{"type": "tool_use", "id": f"toolu_{self.name[:20]}{number}", "name": name, "input": arguments}
+        return blocks + [{"type": "tool_use", "id": self.call_id(number), "name": name, "input": arguments}
                          for number, (name, arguments) in enumerate(self.calls)]
 
+    def own_calls(self):
+        return [(f"srvtoolu_{self.name[:20]}", "web_search", {"query": "demo"})] if "search" in self.markers else []
+
+    def call_id(self, number):
+        return f"toolu_{self.name[:20]}{number}"
+
+    @staticmethod
+    def results_in(request):
+        return [part["tool_use_id"] for message in request["messages"] if not isinstance(message["content"], str)
+                for part in message["content"] if part["type"] == "tool_result"]
+
     def usage(self, output_tokens):
-        return {"input_tokens": self.input_tokens, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0,
-                "output_tokens": output_tokens, "service_tier": "standard"}
+        usage = {"input_tokens": self.input_tokens, "cache_creation_input_tokens": 7, "cache_read_input_tokens": 64,
+                 "cache_creation": {"ephemeral_5m_input_tokens": 7, "ephemeral_1h_input_tokens": 0},
+                 "output_tokens": output_tokens, "service_tier": "standard"}
+        return {**usage, "server_tool_use": {"web_search_requests": 1}} if self.own_calls() else usage
 
     def message(self, content, stop_reason, output_tokens):
         return {"id": "msg_" + self.name, "type": "message", "role": "assistant", "model": self.model,
                 "content": content, "stop_reason": stop_reason, "stop_sequence": None,
                 "usage": self.usage(output_tokens)}
 
-    def stop_reason(self):
+    def reason(self):
         return "tool_use" if self.calls else "end_turn"
 
     def whole(self):
-        return compact(self.message(self.blocks(), self.stop_reason(), self.output_tokens))
+        return compact(self.message(self.blocks(), self.reason(), self.output_tokens))
 
     def stream(self):
         def event(kind, **fields):
@@ -199,6 +260,8 @@ class Anthropic(Answer):
                 deltas = [{"type": "thinking_delta", "thinking": piece} for piece in pieces(block["thinking"])]
                 deltas.append({"type": "signature_delta", "signature": block["signature"]})
             else:
+                empty, deltas = block, []  # hidden thinking, and what was found: whole at once
+            if kind.endswith("tool_use"):
                 empty = {**block, "input": {}}
                 deltas = [{"type": "input_json_delta", "partial_json": piece}
                           for piece in ["", *pieces(json.dumps(block["input"]))]]
@@ -208,6 +271,28 @@ class Anthropic(Answer):
             for delta in deltas:
                 yield event("content_block_delta", index=number, delta=delta)
             yield event("content_block_stop", index=number)
-        yield event("message_delta", delta={"stop_reason": self.stop_reason(), "stop_sequence": None},
+        yield event("message_delta", delta={"stop_reason": self.reason(), "stop_sequence": None},
                     usage={"output_tokens": self.output_tokens})
         yield event("message_stop")
+
+
+class AnthropicCount(Anthropic):
+    """Messages that are only counted."""
+
+    word = "anthropic.count_tokens"
+
+    def __init__(self, request):
+        super().__init__({"max_tokens": 0, **request})
+        self.streamed = False
+
+    def whole(self):
+        return compact({"input_tokens": self.input_tokens})
+
+    def content(self):
+        return None
+
+    def reason(self):
+        return None
+
+    def counts(self):
+        return self.input_tokens, None

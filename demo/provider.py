@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """A provider of model answers on loopback, for `oisp-sensor demo` and for the tests.
 
-It speaks OpenAI Chat Completions and Anthropic Messages over TLS, streamed or not, in the shapes that
-the real ones use. There is no model behind it: the answer follows from the request (answers.py), so a
-test knows what has to come. Every byte of it is real traffic all the same.
+It speaks OpenAI Chat Completions, Responses and Embeddings, Anthropic Messages, and Ollama's API, over
+TLS, streamed or not, in the shapes that the real ones use. There is no model behind it: the answer follows
+from the request (dialects.py), so a test knows what has to come. Every byte of it is real traffic all the
+same.
 
 At start it makes its own CA and certificate in a private folder, prints
 
@@ -21,6 +22,9 @@ Markers in the last message of a request choose how the answer is sent:
     demo:big        1 MiB of text
     demo:break      the connection is dropped in the middle of the answer
     demo:thinking   with a part that shows the model's thinking
+    demo:search     with a call of a tool that the provider runs itself (Anthropic, Responses)
+    demo:redacted   with thinking that is hidden (Anthropic)
+    demo:incomplete, demo:failed    with that status (Responses)
     demo:close      without a length: the end of the connection ends the body
     demo:chunked    an answer that is not streamed, in chunks
 
@@ -44,7 +48,7 @@ import threading
 import time
 import zlib
 
-import answers
+import dialects
 
 MOST_BODY_BYTES = 64 << 20
 SLOW_PIECE_BYTES = 48
@@ -146,30 +150,26 @@ class Exchange(http.server.BaseHTTPRequestHandler):
 
     def answer(self, body):
         path = self.path.split("?")[0]
-        if path.endswith("/chat/completions"):
-            dialect, authorised = answers.OpenAi, bool(self.headers.get("Authorization"))
-        elif path.endswith("/messages"):
-            dialect, authorised = answers.Anthropic, bool(self.headers.get("X-Api-Key") or
-                                                          self.headers.get("Authorization"))
-        elif path == "/echo":
+        dialect = dialects.find(path)
+        if path == "/echo":
             return self.send_whole(200, body, self.headers.get("Content-Type") or "application/octet-stream")
-        elif path == "/health":
+        if path == "/health":
             return self.send_whole(200, b"ok\n", "text/plain")
-        else:
+        if not dialect:
             return self.send_whole(404, b'{"error":{"message":"no such path"}}')
 
-        if not authorised:
+        if dialect.needs_key and not (self.headers.get("Authorization") or self.headers.get("X-Api-Key")):
             return self.send_whole(401, dialect.error(401))
         try:
             request = dialect(json.loads(body))
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError):
             return self.send_whole(400, dialect.error(400))
         self.how = request.markers
         for marker in self.how:
             if marker.startswith("error-"):
                 return self.send_whole(int(marker[6:]), dialect.error(int(marker[6:])))
         if request.streamed:
-            return self.send_stream(request.stream())
+            return self.send_stream(request.stream(), request.stream_type)
         return self.send_whole(200, request.whole())
 
     # How it goes out.
@@ -235,8 +235,8 @@ class Exchange(http.server.BaseHTTPRequestHandler):
         write(body)
         return end()
 
-    def send_stream(self, events):
-        write, end = self.begin(200, "text/event-stream; charset=utf-8")
+    def send_stream(self, events, content_type):
+        write, end = self.begin(200, content_type)
         events = list(events)
         for position, event in enumerate(events):
             if "break" in self.how and position == len(events) // 2:

@@ -5,16 +5,18 @@
 #include <bit>
 #include <initializer_list>
 
+#include "elf-scanner/data-flow.h"
 #include "elf-scanner/error-sites.h"
 #include "elf-scanner/function-flow.h"
 #include "elf-scanner/limits.h"
 #include "elf-scanner/probe-point.h"
+#include "elf-scanner/takers.h"
 
 namespace oisp {
 namespace {
 
-// The file was C until 2017.
-constexpr std::array<std::string_view, 2> kFileNames = {"ssl_lib.cc", "ssl_lib.c"};
+// It is C++ since 2017.
+constexpr std::string_view kFileName = "ssl_lib.c";
 
 // <openssl/err.h>, <openssl/ssl.h>.
 constexpr std::uint64_t kLibrarySsl = 16;
@@ -33,8 +35,7 @@ constexpr std::string_view kOtherLines =
 constexpr std::string_view kNoWrite = "BoringSSL without symbols: SSL_write is not one function here";
 constexpr std::string_view kReadInlined = "BoringSSL without symbols: SSL_read is inlined into its caller";
 constexpr std::string_view kOnlyPeek =
-    "BoringSSL without symbols: SSL_read and SSL_peek share one function, so that what was peeked at would be seen "
-    "twice";
+    "BoringSSL without symbols: SSL_peek was found, but not where SSL_read was inlined into its callers";
 constexpr std::string_view kManyReads = "BoringSSL without symbols: SSL_read is not one function here";
 
 // A set of line numbers in rising order.
@@ -63,16 +64,22 @@ struct Positions {
 
 class Finder {
  public:
-  Finder(const ElfImage& image, Decoder& decoder, const ErrorSites& errors, oisp_scan_answer& answer)
-      : image_(image), decoder_(decoder), errors_(errors), targets_(image, errors.sites()), answer_(answer) {}
+  Finder(const ElfImage& image, Decoder& decoder, const ErrorSites& errors, std::uint64_t error_function,
+         oisp_scan_answer& answer)
+      : image_(image),
+        decoder_(decoder),
+        errors_(errors),
+        error_function_(error_function),
+        targets_(image, errors.sites()),
+        answer_(answer) {}
 
-  BoringSsl find(std::uint64_t error_function);
+  BoringSsl find();
 
  private:
   static constexpr std::size_t kMostFunctions = 64;
   static constexpr std::uint64_t kAnyLine = ~std::uint64_t{0};
 
-  void follow_all(std::uint64_t error_function);
+  void follow_all();
   [[nodiscard]] bool find_positions();
   [[nodiscard]] std::span<const FunctionFlow> functions() const { return std::span(functions_).first(count_); }
   [[nodiscard]] bool is_ours(const ErrorCall& call) const;
@@ -89,6 +96,7 @@ class Finder {
 
   [[nodiscard]] const FunctionFlow* find_write(std::uint64_t read_line, std::uint64_t write_line) const;
   std::string_view add_read(std::uint64_t peek_line);
+  std::string_view add_takers(const FunctionFlow& peek);
   [[nodiscard]] const FunctionFlow* find_shutdown(std::uint64_t write_line) const;
   void add_others(std::uint64_t write_line);
   void add_entry(std::uint32_t role, std::uint32_t flags, const FunctionFlow& function, std::size_t arguments);
@@ -99,6 +107,7 @@ class Finder {
   const ElfImage& image_;
   Decoder& decoder_;
   const ErrorSites& errors_;
+  std::uint64_t error_function_;
   CallTargets targets_;
   Budget budget_;
   std::array<FunctionFlow, kMostFunctions> functions_{};
@@ -107,14 +116,15 @@ class Finder {
   oisp_scan_answer& answer_;
 };
 
-void Finder::follow_all(std::uint64_t error_function) {
+void Finder::follow_all() {
   for (const std::uint64_t site : errors_.sites()) {
     const auto start = find_start(image_, decoder_, budget_, targets_, site);
     const auto known = functions();
     const bool is_known = start && std::any_of(known.begin(), known.end(),
                                                [&](const FunctionFlow& other) { return other.start == *start; });
     if (!start || is_known || count_ == functions_.size()) continue;
-    functions_[count_++] = follow_function(image_, decoder_, budget_, targets_, *start, error_function);
+    functions_[count_++] = follow_function(image_, decoder_, budget_, targets_, *start,
+                                           Frame::at_entry(image_.machine()), error_function_);
   }
 }
 
@@ -215,16 +225,18 @@ void Finder::add_entry(std::uint32_t role, std::uint32_t flags, const FunctionFl
 // much is left, SSL_peek does not.
 std::string_view Finder::add_read(std::uint64_t peek_line) {
   const FunctionFlow* read = nullptr;
+  const FunctionFlow* peek = nullptr;
   for (const FunctionFlow& function : functions()) {
     if (!reports(function, kShouldNotHaveBeenCalled, peek_line)) continue;
     if (!function.is_complete) return kTooLarge;
     const auto copies = function.all_copies();
     if (copies.empty()) return kReadInlined;
-    if (std::none_of(copies.begin(), copies.end(), [](const CopyCall& copy) { return copy.advances; })) continue;
-    if (read != nullptr) return kManyReads;
-    read = &function;
+    const bool advances = std::any_of(copies.begin(), copies.end(), [](const CopyCall& copy) { return copy.advances; });
+    const FunctionFlow*& place = advances ? read : peek;
+    if (advances && read != nullptr) return kManyReads;
+    place = &function;
   }
-  if (read == nullptr) return kOnlyPeek;
+  if (read == nullptr) return peek == nullptr ? kManyReads : add_takers(*peek);
 
   // The copy itself tells all, and needs no return probe; where it is not one direct call (which the
   // kernel emulates) with the session at hand, entry and return cost less.
@@ -239,6 +251,33 @@ std::string_view Finder::add_read(std::uint64_t peek_line) {
     add_site(image_, copy.address, site, answer_);
   } else {
     add_entry(OISP_ROLE_READ, OISP_SITE_HAS_RETURN, *read, 3);
+  }
+  return {};
+}
+
+// SSL_read calls SSL_peek, and may itself be inlined into many places: in each, the data are still where
+// SSL_peek copied them from when it has returned.
+std::string_view Finder::add_takers(const FunctionFlow& peek) {
+  if (image_.machine() != Machine::x86_64 || peek.copy_count != 1) return kOnlyPeek;
+  Frame first = Frame::at_entry(image_.machine());
+  first.follow_loads();
+  const FunctionFlow again = follow_function(image_, decoder_, budget_, targets_, peek.start, first, error_function_);
+  const Fact& source = again.copies[0].source;
+  if (!again.is_complete || source.kind != Fact::Kind::loaded || source.argument != 0 || source.steps != 2) {
+    return kOnlyPeek;
+  }
+  const DataPlace place{.first = static_cast<std::uint16_t>(source.value >> 16),
+                        .second = static_cast<std::uint16_t>(source.value & 0xffff)};
+  const Takers takers(image_, decoder_, budget_, peek.start, place);
+  const auto found = takers.found();
+  if (!found || found->empty() || place.second == 0) return kOnlyPeek;
+  for (const Taker& taker : *found) {
+    oisp_site site{};
+    site.role = OISP_ROLE_READ;
+    site.session = {.kind = OISP_ARG_REGISTER, .reg = taker.session};
+    site.buffer = {.kind = OISP_ARG_MEMORY, .reg = taker.session, .then = place.second, .offset = place.first};
+    site.length = {.kind = OISP_ARG_REGISTER, .reg = kRax};
+    add_site(image_, taker.address, site, answer_);
   }
   return {};
 }
@@ -273,8 +312,8 @@ void Finder::add_others(std::uint64_t write_line) {
   if (make != nullptr) add_entry(OISP_ROLE_NEW, OISP_SITE_HAS_RETURN, *make, 0);
 }
 
-BoringSsl Finder::find(std::uint64_t error_function) {
-  follow_all(error_function);
+BoringSsl Finder::find() {
+  follow_all();
   if (!find_positions()) return {};
   const auto refuse = [](std::string_view reason) { return BoringSsl{.is_there = true, .refusal = reason}; };
   // The loop that reads comes before SSL_write in the source.
@@ -294,12 +333,12 @@ BoringSsl Finder::find(std::uint64_t error_function) {
 }  // namespace
 
 BoringSsl find_boringssl_sites(const ElfImage& image, Decoder& decoder, oisp_scan_answer& answer) {
-  const ErrorSites errors(image, kFileNames);
+  const ErrorSites errors(image, kFileName);
   if (!errors.has_names()) return {};
   Budget budget;
   const auto error_function = errors.find_error_function(decoder, budget);
   if (!error_function) return {};
-  return Finder(image, decoder, errors, answer).find(*error_function);
+  return Finder(image, decoder, errors, *error_function, answer).find();
 }
 
 }  // namespace oisp

@@ -25,8 +25,8 @@ std::uint64_t word_distance(std::uint32_t word, unsigned from, unsigned bits) {
 
 }  // namespace
 
-ErrorSites::ErrorSites(const ElfImage& image, std::span<const std::string_view> file_names) : image_(image) {
-  for (const std::string_view name : file_names) find_names(name);
+ErrorSites::ErrorSites(const ElfImage& image, std::string_view file_name) : image_(image) {
+  find_names(file_name);
   if (name_count_ == 0) return;
   image.for_each_code([this](std::uint64_t address, std::span<const std::uint8_t> code) {
     if (image_.machine() == Machine::x86_64) {
@@ -52,6 +52,7 @@ void ErrorSites::find_names(std::string_view end) {
       if (found == nullptr) break;
       const auto at = static_cast<std::size_t>(static_cast<const std::uint8_t*>(found) - text.data());
       from = at + end.size();
+      if (from < text.size() && text[from] == 'c') ++from;
       if (from >= text.size() || text[from] != 0) continue;
       std::size_t begin = at;
       while (begin > 0 && at - begin < kLongest && is_printable(text[begin - 1])) --begin;
@@ -69,21 +70,22 @@ void ErrorSites::add_site(std::uint64_t address) {
 
 // lea r64, [rip + distance]; where addresses are fixed, also mov r32, address.
 void ErrorSites::find_references(std::uint64_t address, std::span<const std::uint8_t> code) {
-  const auto names = std::span(names_).first(name_count_);
-  const auto [lowest, highest] = std::minmax_element(names.begin(), names.end());
-  const std::uint64_t first = *lowest;
-  const std::uint64_t span = *highest - first;
-  const bool may_be_number = image_.is_fixed() && *highest <= 0xffffffff;
-  for (std::size_t i = 1; i + 6 <= code.size(); ++i) {
-    const std::uint8_t byte = code[i];
-    if (byte == 0x8d && (code[i - 1] & 0xfb) == 0x48 && (code[i + 1] & 0xc7) == 0x05) {
-      const std::int64_t distance = load<std::int32_t>(code, i + 2);
-      const std::uint64_t target = address + i + 6 + static_cast<std::uint64_t>(distance);
-      if (target - first <= span && is_name(target)) add_site(address + i - 1);
-    } else if ((byte & 0xf8) == 0xb8 && may_be_number) {
-      const std::uint64_t target = load<std::uint32_t>(code, i + 1);
-      if (target - first > span || !is_name(target)) continue;
-      add_site(address + i - ((code[i - 1] == 0x41) ? 1 : 0));
+  for_each_byte(code, 0x8d, [&](std::size_t i) {
+    if (i == 0 || code.size() - i < 6 || (code[i - 1] & 0xfb) != 0x48 || (code[i + 1] & 0xc7) != 0x05) return;
+    const std::int64_t distance = load<std::int32_t>(code, i + 2);
+    if (is_name(address + i + 6 + static_cast<std::uint64_t>(distance))) add_site(address + i - 1);
+  });
+  if (!image_.is_fixed()) return;
+  for (const std::uint64_t name : std::span(names_).first(name_count_)) {
+    const auto number = static_cast<std::uint32_t>(name);
+    if (number != name) continue;
+    for (std::size_t from = 0; from < code.size();) {
+      const void* found = ::memmem(code.data() + from, code.size() - from, &number, sizeof number);
+      if (found == nullptr) break;
+      const auto at = static_cast<std::size_t>(static_cast<const std::uint8_t*>(found) - code.data());
+      from = at + 1;
+      if (at < 2 || (code[at - 1] & 0xf8) != 0xb8) continue;
+      add_site(address + at - (code[at - 2] == 0x41 ? 2 : 1));
     }
   }
 }
@@ -178,13 +180,9 @@ void CallTargets::note(std::uint64_t target) {
 void CallTargets::note_calls(std::uint64_t address, std::span<const std::uint8_t> code) {
   if (is_x86_) {
     // Compilers align functions; a target that is not is another instruction's bytes.
-    for (std::size_t i = 0; i + 5 <= code.size(); ++i) {
-      if (code[i] != 0xe8) continue;
-      const std::int64_t distance = load<std::int32_t>(code, i + 1);
-      const std::uint64_t target = address + i + 5 + static_cast<std::uint64_t>(distance);
+    return for_each_call(address, code, [this](std::uint64_t, std::uint64_t target) {
       if (target % 16 == 0) note(target);
-    }
-    return;
+    });
   }
   for (std::size_t i = 0; i + 4 <= code.size(); i += 4) {
     const auto word = load<std::uint32_t>(code, i);

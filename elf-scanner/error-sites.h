@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -13,6 +14,30 @@
 #include "elf-scanner/limits.h"
 
 namespace oisp {
+
+// Calls visit(i) for each place of a byte in the code.
+template <typename Visit>
+void for_each_byte(std::span<const std::uint8_t> code, std::uint8_t byte, Visit&& visit) {
+  for (std::size_t i = 0; i < code.size(); ++i) {
+    const void* found = std::memchr(code.data() + i, byte, code.size() - i);
+    if (found == nullptr) return;
+    i = static_cast<std::size_t>(static_cast<const std::uint8_t*>(found) - code.data());
+    visit(i);
+  }
+}
+
+// Calls visit(end, target) for what may be a direct call in x86-64 code that begins at `address`.
+template <typename Visit>
+void for_each_call(std::uint64_t address, std::span<const std::uint8_t> code, Visit&& visit) {
+  constexpr std::size_t kCallBytes = 5;
+  for_each_byte(code, 0xe8, [&](std::size_t i) {
+    if (code.size() - i < kCallBytes) return;
+    std::int32_t distance = 0;
+    std::memcpy(&distance, &code[i + 1], sizeof distance);
+    const std::uint64_t end = address + i + kCallBytes;
+    visit(end, end + static_cast<std::uint64_t>(std::int64_t{distance}));
+  });
+}
 
 // Instructions that hostile code may cost in one scan.
 struct Budget {
@@ -28,8 +53,8 @@ struct Budget {
 
 class ErrorSites {
  public:
-  // `file_names` are the ends of the name, as in "ssl_lib.cc".
-  ErrorSites(const ElfImage& image, std::span<const std::string_view> file_names);
+  // `file_name` is the end of the name in C, as in "ssl_lib.c"; C++ has one more c.
+  ErrorSites(const ElfImage& image, std::string_view file_name);
 
   // Where the code takes the address of a file name, in rising order.
   [[nodiscard]] std::span<const std::uint64_t> sites() const { return std::span(sites_).first(site_count_); }

@@ -78,7 +78,8 @@ class Effect {
     const auto number = whole_register(reg);
     if (!number) return;
     const Fact& fact = frame_.reg(*number);
-    if (fact.kind == Fact::Kind::argument || fact.kind == Fact::Kind::argument_low) {
+    const bool is_argument = fact.kind == Fact::Kind::argument || fact.kind == Fact::Kind::argument_low;
+    if (is_argument && fact.argument < Frame::kArguments) {
       step_.arguments_read = static_cast<std::uint8_t>(step_.arguments_read | 1u << fact.argument);
     }
   }
@@ -107,6 +108,14 @@ class Effect {
     return distance == 0 ? fact : Fact{};
   }
 
+  // The pointer that an operand in memory is relative to.
+  [[nodiscard]] Fact base_of(const x86_op_mem& memory) const {
+    const auto base = general_register(memory.base);
+    const bool is_plain =
+        base && base->bytes == 8 && memory.index == X86_REG_INVALID && memory.segment == X86_REG_INVALID;
+    return is_plain ? frame_.reg(base->number) : Fact{};
+  }
+
   [[nodiscard]] Fact value_of(const cs_x86_op& operand) const {
     switch (operand.type) {
       case X86_OP_IMM:
@@ -118,6 +127,9 @@ class Effect {
       }
       case X86_OP_MEM: {
         const Fact place = address_of(operand.mem);
+        if (operand.size == 8 && frame_.follows_loads() && place.kind != Fact::Kind::stack) {
+          return Fact::load_through(base_of(operand.mem), static_cast<std::uint64_t>(operand.mem.disp));
+        }
         if (place.kind != Fact::Kind::stack || operand.size < 4) return {};
         const Fact fact = frame_.load(place.value);
         return operand.size == 8 ? fact : low_half(fact);
@@ -141,7 +153,10 @@ class Effect {
       return frame_.store(place.value, operand.size >= 4 ? fact : Fact{});
     }
     const bool is_frame = operand.mem.base == X86_REG_RSP || operand.mem.base == X86_REG_RIP;
-    step_.stores_to_heap = step_.stores_to_heap || !is_frame;
+    if (is_frame) return;
+    step_.stores_to_heap = true;
+    step_.store_base = base_of(operand.mem);
+    step_.store_distance = static_cast<std::uint64_t>(operand.mem.disp);
   }
 
   void move_stack(std::uint64_t distance) {

@@ -22,12 +22,20 @@ struct Fact {
     argument,      // the function's argument with this number (from 0), as it came
     argument_low,  // the low 32 bits of that
     stack,         // the stack pointer at the entry plus value
+    loaded,        // what was read through the argument, in so many steps, at the distances in value
+    result,        // what the call just before returned
   };
+  // From here on an "argument" is a register that calls keep, as it was where a walk began.
+  static constexpr std::uint8_t kKept = 32;
+
   Kind kind = Kind::unknown;
   std::uint8_t argument = 0;
-  std::uint64_t value = 0;
+  std::uint8_t steps = 0;
+  std::uint64_t value = 0;  // of loaded: 16 bits for each step, the last one lowest
 
   bool operator==(const Fact&) const = default;
+  // What is read at `base` + `distance`; unknown where that is not followed.
+  static Fact load_through(const Fact& base, std::uint64_t distance);
   [[nodiscard]] bool is_argument(std::uint8_t number) const { return kind == Kind::argument && argument == number; }
 };
 
@@ -41,6 +49,11 @@ class Frame {
 
   // At the entry of a function.
   static Frame at_entry(Machine machine);
+  // Behind a call: the registers that it kept are the "arguments". x86-64 only.
+  static Frame behind_call();
+  // Whether what is read through arguments is told apart; it makes more states.
+  void follow_loads() { follows_loads_ = true; }
+  [[nodiscard]] bool follows_loads() const { return follows_loads_; }
 
   [[nodiscard]] const Fact& reg(std::size_t number) const { return registers_[number]; }
   void set(std::size_t number, Fact fact) { registers_[number] = fact; }
@@ -71,6 +84,7 @@ class Frame {
   std::array<Fact, kMostRegisters> registers_{};
   std::array<Slot, kMostSlots> slots_{};
   std::size_t slot_count_ = 0;
+  bool follows_loads_ = false;
 };
 
 struct Step {
@@ -83,7 +97,9 @@ struct Step {
   };
   Kind kind = Kind::plain;
   std::uint8_t size = 0;
-  bool stores_to_heap = false;            // writes through a pointer that is not the stack's
+  bool stores_to_heap = false;  // writes through a pointer that is not the stack's
+  Fact store_base{};            // that pointer, and how far from it
+  std::uint64_t store_distance = 0;
   std::uint8_t arguments_read = 0;        // a bit for each of the function's own arguments that is used
   std::optional<std::uint64_t> target{};  // of jump, branch and call, where the instruction says it
 };

@@ -110,8 +110,8 @@ class Walk {
     flow_.is_complete = true;
   }
 
-  FunctionFlow run() {
-    fork({.address = flow_.start, .copied = 0, .frame = Frame::at_entry(image_.machine())});
+  FunctionFlow run(const Frame& first) {
+    fork({.address = flow_.start, .copied = 0, .frame = first});
     while (count_ > 0 && flow_.is_complete) {
       Way way = ways_[--count_];
       while (flow_.is_complete && advance(way)) {
@@ -214,9 +214,13 @@ class Walk {
     CopyCall& copy = flow_.copies[at];
     if (at == flow_.copy_count) {
       ++flow_.copy_count;
-      copy = {.address = way.address, .is_direct = is_direct, .session_registers = session};
+      copy = {.address = way.address,
+              .is_direct = is_direct,
+              .session_registers = session,
+              .source = way.frame.argument(image_.machine(), 1)};
     }
     copy.session_registers &= session;
+    if (copy.source != way.frame.argument(image_.machine(), 1)) copy.source = {};
     way.copied |= 1u << at;
   }
 
@@ -241,8 +245,8 @@ class Walk {
 }  // namespace
 
 FunctionFlow follow_function(const ElfImage& image, Decoder& decoder, Budget& budget, const CallTargets& targets,
-                             std::uint64_t start, std::uint64_t error_function) {
-  return Walk(image, decoder, budget, targets, start, error_function).run();
+                             std::uint64_t start, const Frame& first, std::uint64_t error_function) {
+  return Walk(image, decoder, budget, targets, start, error_function).run(first);
 }
 
 std::optional<std::uint64_t> find_start(const ElfImage& image, Decoder& decoder, Budget& budget,

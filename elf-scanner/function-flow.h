@@ -27,6 +27,7 @@ struct CopyCall {
   bool advances = false;  // afterwards something on the heap is written
   // The registers that still hold the function's first argument there, a bit each.
   std::uint32_t session_registers = 0;
+  Fact source{};  // its second argument
 };
 
 struct FunctionFlow {
@@ -42,8 +43,9 @@ struct FunctionFlow {
   [[nodiscard]] std::span<const CopyCall> all_copies() const { return std::span(copies).first(copy_count); }
 };
 
+// `first` is what is known at its start: Frame::at_entry, with or without loads.
 FunctionFlow follow_function(const ElfImage& image, Decoder& decoder, Budget& budget, const CallTargets& targets,
-                             std::uint64_t start, std::uint64_t error_function);
+                             std::uint64_t start, const Frame& first, std::uint64_t error_function);
 
 // The beginning of the function that `site` is in: the nearest place before it that is called, and from
 // which a way leads there.

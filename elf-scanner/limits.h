@@ -47,7 +47,7 @@ inline constexpr std::uint64_t kMostCodeBytes = std::uint64_t{1} << 30;
 inline constexpr std::uint64_t kMostFunctionBytes = 32768;
 inline constexpr std::size_t kMostStarts = 24;
 // Instructions followed for one file. 0.3 µs each: a known program needs some 20,000.
-inline constexpr std::size_t kMostFlowSteps = 1'000'000;
+inline constexpr std::size_t kMostFlowSteps = 300'000;
 // In one function: instructions followed, ways at a time, states at one place that are told apart, states
 // in all (a power of two), and what is kept of what it does.
 inline constexpr std::size_t kMostFunctionSteps = 60'000;
@@ -57,5 +57,11 @@ inline constexpr std::size_t kMostStates = 8192;
 inline constexpr std::size_t kMostPlaces = 1024;
 inline constexpr std::size_t kMostErrorCalls = 64;
 inline constexpr std::size_t kMostCopies = 8;
+// Callers that are looked at, and those among them that go on to take what they were shown; and behind each
+// such call, as far as the next one, the ways at a time and the instructions in all.
+inline constexpr std::size_t kMostCallers = 256;
+inline constexpr std::size_t kMostTakers = 16;
+inline constexpr std::size_t kMostWaysBehind = 16;
+inline constexpr std::size_t kMostStepsBehind = 400;
 
 }  // namespace oisp

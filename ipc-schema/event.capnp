@@ -56,6 +56,7 @@ struct Event $doc("One event. Every event has this envelope; `data` depends on `
     sensorStop @23 :SensorStop $eventType("sensor.stop");
     sensorCoverage @24 :SensorCoverage $eventType("sensor.coverage");
     sensorLoss @25 :SensorLoss $eventType("sensor.loss");
+    aiEmbedding @26 :AiEmbedding $eventType("ai.embedding");
   }
 }
 
@@ -101,7 +102,7 @@ struct Source $doc("How it was seen.") {
 }
 
 struct Confidence $doc("How sure it is, and how whole.") {
-  level @0 :Text $doc("low, medium or high.");
+  level @0 :Text $doc("low, medium or high; medium where a request's path was not seen and its body had to say what it is.");
   completeness @1 :Text $doc("metadata_only, partial or full.");
   reasons @2 :List(Text);
   contentSource @3 :Text;
@@ -167,7 +168,7 @@ struct RelatedEvent $doc("Another event that this one belongs to.") {
 
 struct Provider $doc("Whose model it is.") {
   name @0 :Text $doc("openai, anthropic, …; `unknown` where only the shape of the exchange was recognised.");
-  endpoint @1 :Text $doc("https://HOST/PATH without the query.");
+  endpoint @1 :Text $doc("SCHEME://HOST/PATH without the query; what of it was not seen is missing.");
 }
 
 struct Model $doc("The model, as the program named it.") {
@@ -179,25 +180,30 @@ enum Tri { unset @0; no @1 $json("false"); yes @2 $json("true"); }
 # Written as a JSON boolean.
 
 struct AiRequest $doc("A request to a model.") {
-  requestId @0 :Text $doc("Links to the ai.response.");
+  requestId @0 :Text $doc("Links to the ai.response, or to the ai.embedding where request_type is embedding.");
   provider @1 :Provider;
   model @2 :Model;
   requestType @3 :Text $doc("chat, completion, embedding, image, audio, moderation or other.");
-  dialect @4 :Text $doc("openai.chat_completions or anthropic.messages.");
+  dialect @4 :Text $doc("openai.chat_completions, openai.responses, openai.responses.compact, openai.responses.input_tokens, openai.embeddings, anthropic.messages, anthropic.count_tokens, ollama.chat, ollama.generate or ollama.embed.");
   streaming @5 :Tri;
   messages @6 :List(Message);
   messagesCount @7 :Int32 = -1;
   hasSystemPrompt @8 :Tri;
-  system @9 :Text $doc("The system prompt where it is not one of the messages (Anthropic).");
+  system @9 :Text $doc("The system prompt where it is not one of the messages (Anthropic; the instructions of OpenAI Responses).");
   tools @10 :List(Tool);
   toolsCount @11 :Int32 = -1;
   toolChoice @12 :Text $raw;
   parameters @13 :Parameters;
   hasImages @14 :Tri;
   imageCount @15 :Int32 = -1;
+  input @16 :List(Text) $doc("The texts of an embedding.");
+  inputCount @17 :Int32 = -1 $doc("How many embeddings are asked for.");
+  inputBytes @18 :Int64 = -1 $doc("Of the texts together; absent where tokens are sent.");
+  previousResponseId @19 :Text $doc("The answer that the conversation goes on from: what was said before stays with the provider.");
+  conversationId @20 :Text $doc("The conversation that the provider keeps.");
 }
 
-struct Parameters $doc("As the program sent them.") {
+struct Parameters $doc("As the program sent them; under the name that most use (max_output_tokens and num_predict are max_tokens).") {
   temperature @0 :Text $raw;
   topP @1 :Text $raw;
   topK @2 :Text $raw;
@@ -211,6 +217,12 @@ struct Parameters $doc("As the program sent them.") {
   thinking @10 :Text $raw;
   reasoningEffort @11 :Text $raw;
   responseFormat @12 :Text $raw;
+  reasoning @13 :Text $raw;
+  parallelToolCalls @14 :Text $raw;
+  store @15 :Text $raw $doc("Whether the provider keeps the answer.");
+  numCtx @16 :Text $raw;
+  dimensions @17 :Text $raw;
+  encodingFormat @18 :Text $raw;
 }
 
 struct Message $doc("One message of a conversation.") {
@@ -247,9 +259,10 @@ struct ToolCallItem $doc("One call of a tool.") {
   name @1 :Text;
   type @2 :Text;
   arguments @3 :Text $raw $doc("A JSON string (OpenAI) or object (Anthropic), as sent.");
+  server @4 :Text $doc("The MCP server, where the provider calls one.");
 }
 
-struct AiResponse $doc("The answer. Each ai.request has exactly one, also on errors and broken streams.") {
+struct AiResponse $doc("The answer. Each ai.request has exactly one, also on errors and broken streams (an embedding: ai.embedding).") {
   requestId @0 :Text;
   providerRequestId @1 :Text $doc("The id in the body.");
   provider @2 :Provider;
@@ -267,8 +280,33 @@ struct AiResponse $doc("The answer. Each ai.request has exactly one, also on err
   finishReasonRaw @14 :Text $doc("The provider's own word.");
   thinking @15 :Thinking;
   streaming @16 :Tri;
-  chunkCount @17 :Int64 = -1 $doc("Server-sent events with data in a streamed answer.");
+  chunkCount @17 :Int64 = -1 $doc("Events (server-sent, or lines of JSON) in a streamed answer.");
   serviceTier @18 :Text;
+  durations @19 :Durations;
+}
+
+struct AiEmbedding $doc("The answer to an ai.request of type embedding: how much was embedded, not the numbers.") {
+  requestId @0 :Text;
+  provider @1 :Provider;
+  model @2 :Model;
+  statusCode @3 :Int32 = -1;
+  success @4 :Tri;
+  error @5 :AiError;
+  inputCount @6 :Int32 = -1 $doc("As asked for.");
+  inputBytes @7 :Int64 = -1 $doc("Of the texts together; absent where tokens were sent.");
+  embeddingCount @8 :Int32 = -1 $doc("As answered.");
+  dimensions @9 :Int32 = -1 $doc("Of the first embedding.");
+  totalTokens @10 :Text $raw;
+  usage @11 :Usage;
+  latencyMs @12 :Int64 = -1 $doc("From the request's first byte to the answer's last.");
+  durations @13 :Durations;
+}
+
+struct Durations $doc("Nanoseconds, as the server measured them (Ollama).") {
+  total @0 :Text $raw;
+  load @1 :Text $raw;
+  promptEval @2 :Text $raw;
+  eval @3 :Text $raw;
 }
 
 struct AiError $doc("What the provider said went wrong.") {
@@ -290,6 +328,8 @@ struct Usage $doc("Numbers as the provider sent them; what it did not send is ab
   cachedTokens @3 :Text $raw;
   cacheCreationTokens @4 :Text $raw;
   reasoningTokens @5 :Text $raw;
+  cacheCreation @6 :Text $raw $doc("cache_creation_tokens, by how long they are kept.");
+  serverToolUse @7 :Text $raw $doc("How often the provider used its own tools.");
 }
 
 struct Thinking $doc("The model's reasoning, where the provider sends it.") {
@@ -303,7 +343,8 @@ struct AgentInfo $doc("The agent.") {
 
 struct ToolName $doc("The tool.") {
   name @0 :Text;
-  type @1 :Text;
+  type @1 :Text $doc("The provider's word for the kind of call.");
+  server @2 :Text $doc("The MCP server, where the provider calls one.");
 }
 
 struct ToolCall $doc("The model asked for a tool.") {

@@ -294,9 +294,33 @@ void build_loss(Event::Builder event) {
   data.setFinal(schema::Tri::YES);
 }
 
+void build_embedding(Event::Builder event) {
+  build_plaintext(event, "ssl_read");
+  auto http = event.getExt().getOispSensor().initHttp();
+  http.setVersion("2");
+  http.setStatusCode(200);
+  http.setContentType("application/json");
+  http.setBodyBytes(16'612);
+  auto data = event.getData().initAiEmbedding();
+  data.setRequestId("01KE1FHVG0A2B3C4D5E6F7G8R3");
+  data.initProvider().setName("openai");
+  data.getProvider().setEndpoint("https://api.openai.com/v1/embeddings");
+  data.initModel().setId("text-embedding-3-small");
+  data.setStatusCode(200);
+  data.setSuccess(schema::Tri::YES);
+  data.setInputCount(2);
+  data.setInputBytes(57);
+  data.setEmbeddingCount(2);
+  data.setDimensions(1536);
+  data.setTotalTokens("14");
+  data.initUsage().setPromptTokens("14");
+  data.getUsage().setTotalTokens("14");
+  data.setLatencyMs(90);
+}
+
 constexpr std::array<void (*)(Event::Builder), kExampleCount> kBuilders = {
     build_request, build_response,  build_tool_call, build_tool_result, build_exec,     build_exit, build_fork,
-    build_connect, build_handshake, build_start,     build_stop,        build_coverage, build_loss,
+    build_connect, build_handshake, build_start,     build_stop,        build_coverage, build_loss, build_embedding,
 };
 
 }  // namespace

@@ -28,6 +28,7 @@ struct SinkHello {
 struct Batch {
   firstSequence @0 :UInt64; # sequence of the first event; the others follow by one each
   events @1 :List(Data);    # each an Event message as a flat array (segment table and all)
+  acknowledgeNow @2 :Bool;  # somebody waits for it; otherwise one acknowledgement may do for many batches
 }
 
 struct FromExporter {

@@ -2,32 +2,18 @@
 
 #include <capnp/message.h>
 
-#include <vector>
-
-#include "collector/ai/ai-transcript.h"
 #include "collector/ai/provider.h"
-#include "tests/catch.h"
+#include "collector/ai/test-exchanges.h"
 
 namespace oisp {
 namespace {
 
 using test::ai_transcript;
 using test::AiCase;
-using test::event_of;
-
-// The lines of the events of one exchange: request, results in it, response, calls in it. However the
-// bytes are cut, they are the same.
-std::string check(const AiCase& one) {
-  const std::string whole = ai_transcript(one, std::string::npos, 0);
-  CHECK(ai_transcript(one, 1, 0) == whole);
-  for (std::size_t at = 1; at < one.response.size(); ++at) {
-    if (const std::string split = ai_transcript(one, std::string::npos, at); split != whole) {
-      INFO("split at " << at);
-      REQUIRE(split == whole);
-    }
-  }
-  return whole;
-}
+using test::check;
+using test::has;
+using test::kJson;
+using test::kStream;
 
 AiCase openai(std::string body, std::string response_headers, std::string response_body) {
   return {.request = test::post("api.openai.com", "/v1/chat/completions", "", std::move(body)),
@@ -39,18 +25,8 @@ AiCase anthropic(std::string body, std::string response_headers, std::string res
       .response = test::answer(200, response_headers, std::move(response_body))};
 }
 
-constexpr const char* kJson = "Content-Type: application/json\r\n";
-constexpr const char* kStream = "Content-Type: text/event-stream; charset=utf-8\r\n";
 constexpr const char* kAsk = R"({"model":"m","messages":[]})";
 constexpr const char* kAskStream = R"({"model":"m","stream":true,"messages":[]})";
-
-bool has(const std::string& text, std::string_view part) {
-  const bool found = text.find(part) != std::string::npos;
-  if (!found) {
-    UNSCOPED_INFO("missing " << part << "\nin " << text);
-  }
-  return found;
-}
 
 }  // namespace
 
@@ -297,6 +273,78 @@ TEST_CASE("anthropic: errors, and a tool call that breaks off") {
   CHECK(has(text, R"("arguments":"{\"a\":")"));
 }
 
+TEST_CASE("openai: calls in streams, in all forms that servers give them") {
+  const auto delta = [](const std::string& tools) { return R"({"choices":[{"index":0,"delta":)" + tools + "}]}"; };
+  // Parallel calls under one index, told apart by their ids; a custom tool, whose input is text.
+  std::string text = check(openai(
+      kAskStream, kStream,
+      test::events(
+          {delta(R"({"tool_calls":[{"index":0,"id":"a","type":"function","function":{"name":"f","arguments":"{}"}}]})"),
+           delta(R"({"tool_calls":[{"index":0,"id":"b","type":"function","function":{"name":"g","arguments":"{"}}]})"),
+           delta(R"({"tool_calls":[{"index":0,"function":{"arguments":"}"}}]})"),
+           delta(R"({"tool_calls":[{"index":1,"id":"c","type":"custom","custom":{"name":"h","input":"a "}}]})"),
+           delta(R"({"tool_calls":[{"index":1,"custom":{"input":"b"}}]})"), "[DONE]"})));
+  CHECK(has(text, "call a f function \"{}\"\ncall b g function \"{}\"\ncall c h custom \"a b\"\n"));
+  // The form before tools.
+  text = check(openai(kAskStream, kStream,
+                      test::events({delta(R"({"function_call":{"name":"f","arguments":""}})"),
+                                    delta(R"({"function_call":{"arguments":"{}"}})"), "[DONE]"})));
+  CHECK(has(text, "call  f function \"{}\"\n"));
+}
+
+TEST_CASE("anthropic: tools of the provider's, hidden thinking, what caching cost") {
+  const std::string blocks =
+      R"([{"type":"redacted_thinking","data":"RU5DUllQVEVE"},{"type":"server_tool_use","id":"s1","name":"web_search","input":{"query":"bpf"}},)"
+      R"({"type":"web_search_tool_result","tool_use_id":"s1","content":[{"type":"web_search_result","title":"Docs","url":"https://d","encrypted_content":"x"}]},)"
+      R"({"type":"bash_code_execution_tool_result","tool_use_id":"s2","content":{"type":"bash_code_execution_result","stdout":"out","stderr":"","return_code":0,"content":[]}},)"
+      R"({"type":"web_fetch_tool_result","tool_use_id":"s3","content":{"type":"web_fetch_tool_result_error","error_code":"url_not_allowed"}},)"
+      R"({"type":"mcp_tool_use","id":"m1","name":"look","server_name":"files","input":{}},{"type":"mcp_tool_result","tool_use_id":"m1","is_error":false,"content":[{"type":"text","text":"seen"}]},{"type":"text","text":"Done"}])";
+  const std::string usage =
+      R"({"input_tokens":3,"output_tokens":9,"cache_read_input_tokens":100,"cache_creation_input_tokens":7,"cache_creation":{"ephemeral_5m_input_tokens":7,"ephemeral_1h_input_tokens":0},"server_tool_use":{"web_search_requests":1},"output_tokens_details":{"thinking_tokens":4}})";
+  std::string text = check(anthropic(
+      R"({"model":"c","max_tokens":9,"output_config":{"effort":"high"},"messages":[{"role":"system","content":"s"},{"role":"user","content":"u"}]})",
+      kJson,
+      R"({"id":"m","role":"assistant","content":)" + blocks + R"(,"stop_reason":"pause_turn","usage":)" + usage + "}"));
+  CHECK(has(text, R"("has_system_prompt":true,"parameters":{"max_tokens":9,"reasoning_effort":"high"})"));
+  CHECK(has(text, R"("parts":[{"type":"redacted_thinking","size_bytes":12},)"));
+  CHECK(has(text, R"({"type":"web_search_tool_result","text":"Docs\nhttps://d","tool_call_id":"s1"})"));
+  CHECK(has(text, R"({"type":"bash_code_execution_tool_result","text":"out","tool_call_id":"s2"})"));
+  CHECK(has(text, R"({"type":"web_fetch_tool_result","text":"url_not_allowed","tool_call_id":"s3","is_error":true})"));
+  CHECK(has(text, R"({"type":"mcp_tool_result","text":"seen","tool_call_id":"m1","is_error":false})"));
+  CHECK(has(
+      text,
+      R"("usage":{"prompt_tokens":3,"completion_tokens":9,"cached_tokens":100,"cache_creation_tokens":7,"reasoning_tokens":4,"cache_creation":{"ephemeral_5m_input_tokens":7,"ephemeral_1h_input_tokens":0},"server_tool_use":{"web_search_requests":1}})"));
+  CHECK(has(text, "call s1 web_search server_tool_use {\"query\":\"bpf\"}\ncall m1 look mcp_tool_use {} on files\n"));
+  CHECK(has(text, R"("finish_reason":"other","finish_reason_raw":"pause_turn")"));
+
+  text = check(anthropic(
+      kAskStream, kStream,
+      test::events(
+          {R"({"type":"message_start","message":{"id":"m","role":"assistant","usage":{"input_tokens":3,"cache_read_input_tokens":100,"output_tokens":1}}})",
+           R"({"type":"content_block_start","index":0,"content_block":{"type":"redacted_thinking","data":"RU5D"}})",
+           R"({"type":"content_block_stop","index":0})",
+           R"({"type":"content_block_start","index":1,"content_block":{"type":"server_tool_use","id":"s1","name":"web_search","input":{}}})",
+           R"({"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta","partial_json":"{\"query\": \"x\"}"}})",
+           R"({"type":"content_block_start","index":2,"content_block":{"type":"web_search_tool_result","tool_use_id":"s1","content":[{"type":"web_search_result","title":"T"}]}})",
+           R"({"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":5,"cache_read_input_tokens":null}})",
+           R"({"type":"message_stop"})"})));
+  CHECK(has(
+      text,
+      R"("parts":[{"type":"redacted_thinking","size_bytes":4},{"type":"server_tool_use","tool_call_id":"s1","name":"web_search","arguments":{"query": "x"}},{"type":"web_search_tool_result","text":"T","tool_call_id":"s1"}])"));
+  CHECK(has(text, R"("usage":{"prompt_tokens":3,"completion_tokens":5,"cached_tokens":100})"));
+  CHECK(has(text, "call s1 web_search server_tool_use {\"query\": \"x\"}\n"));
+}
+
+TEST_CASE("anthropic: counting tokens sends the conversation too") {
+  AiCase one = test::exchange("api.anthropic.com", "/v1/messages/count_tokens",
+                              R"({"model":"c","messages":[{"role":"user","content":"how long"}]})", kJson,
+                              R"({"input_tokens":2095})");
+  const std::string text = check(one);
+  CHECK(has(text, R"("request_type":"other","dialect":"anthropic.count_tokens")"));
+  CHECK(has(text, R"("content":"how long")"));
+  CHECK(has(text, R"("success":true,"usage":{"prompt_tokens":2095})"));
+}
+
 TEST_CASE("unicode escapes, lone surrogates and bytes that are not UTF-8") {
   std::string text = check(openai(
       R"({"model":"m","messages":[{"role":"user","content":"\ud83d\ude00 \ud83d \"q\" \u00e4"}]})", kJson, "{}"));
@@ -308,40 +356,6 @@ TEST_CASE("unicode escapes, lone surrogates and bytes that are not UTF-8") {
   CHECK(has(text,
             "\"content\":\"a\xef\xbf\xbd"
             "b\""));
-}
-
-TEST_CASE("requests are recognised by host, or by shape alone") {
-  const auto recognised = [](const std::string& request) -> std::string {
-    const AiCase one = {.request = request, .response = test::answer(200, kJson, "{}")};
-    const std::string text = ai_transcript(one, std::string::npos, 0);
-    for (const char* word : {"known_endpoint", "payload_inspection"}) {
-      if (text.find(word) != std::string::npos) {
-        const std::size_t name = text.find("\"name\":\"") + 8;
-        return text.substr(name, text.find('"', name) - name) + " " + word;
-      }
-    }
-    return text;
-  };
-  const std::string chat = R"({"model":"m","messages":[]})";
-  const std::string messages = R"({"model":"m","max_tokens":1,"messages":[]})";
-  CHECK(recognised(test::post("localhost:8000", "/v1/chat/completions", "", chat)) == "unknown payload_inspection");
-  CHECK(recognised(test::post("127.0.0.1:9", "/proxy/v1/messages?beta=true", "", messages)) ==
-        "unknown payload_inspection");
-  CHECK(recognised(test::post("localhost:11434", "/v1/chat/completions", "", chat)) == "ollama known_endpoint");
-  CHECK(recognised(test::post("API.OpenAI.com:443", "/v1/chat/completions", "", chat)) == "openai known_endpoint");
-  CHECK(recognised(test::post("x.openai.azure.com", "/openai/deployments/d/chat/completions?api-version=1", "",
-                              chat)) == "azure_openai known_endpoint");
-  CHECK(recognised(test::post("api.openai.com", "/v1/chat/completions", "", "not json")) == "openai known_endpoint");
-  // Others are not taken for chat.
-  CHECK(recognised(test::post("localhost", "/v1/chat/completions", "", R"({"a":1})")).empty());
-  CHECK(recognised(test::post("localhost", "/v1/messages", "", R"({"to":"x","messages":1})")).empty());
-  CHECK(recognised(test::post("api.anthropic.com", "/v1/messages/count_tokens", "anthropic-version: 1\r\n", messages))
-            .empty());
-  CHECK(recognised(test::post("api.anthropic.com", "/v1/messages/batches", "anthropic-version: 1\r\n", messages))
-            .empty());
-  CHECK(recognised(test::post("api.openai.com", "/v1/threads/t/messages", "", chat)).empty());
-  CHECK(recognised(test::post("api.openai.com", "/v1/embeddings", "", R"({"model":"m","input":"x"})")).empty());
-  CHECK(recognised("GET /v1/chat/completions HTTP/1.1\r\nHost: api.openai.com\r\n\r\n").empty());
 }
 
 TEST_CASE("bodies that are not whole give what is known") {
@@ -377,14 +391,7 @@ TEST_CASE("a large conversation is read in one go") {
 }
 
 TEST_CASE("whatever a stranger sends, the events fit a frame") {
-  const auto filled = [](std::string_view begin, std::string_view repeated, std::string_view end) {
-    std::string body(begin);
-    while (body.size() < std::size_t{7} << 20) {
-      body += repeated;
-    }
-    body.pop_back();
-    return body.append(end);
-  };
+  using test::filled;
   const std::string many_parts = filled(R"({"messages":[{"content":[)", "{},", "]}]}");
   const std::string many_calls = filled(R"({"messages":[{"role":"assistant","tool_calls":[)", "{},", "]}]}");
   const std::string long_part = filled(R"({"messages":[{"content":[{"type":"text","text":")", "words", "\"}]}]}");
@@ -399,6 +406,32 @@ TEST_CASE("whatever a stranger sends, the events fit a frame") {
       }
     }
   }
+}
+
+TEST_CASE("what an exchange keeps is known, and given back") {
+  Exchange exchange;
+  exchange.request.has_head = exchange.request.whole = true;
+  exchange.request.method = "POST";
+  exchange.request.target = "/v1/responses";
+  exchange.request.headers.add("host", "api.openai.com");
+  exchange.request.body.bytes = R"({"model":"m","stream":true,"input":")" + std::string(1 << 20, 'x') + "\"}";
+  const auto ai = recognise_ai(exchange, "https");
+  REQUIRE(ai != nullptr);
+  CHECK(ai->held_bytes() > 1 << 20);
+  ai->forget_request();
+  CHECK(ai->held_bytes() < 1 << 16);
+  exchange.response.has_head = true;
+  exchange.response.status = 200;
+  exchange.response.headers.add("content-type", "text/event-stream");
+  ai->on_response_head(exchange);
+  // One event without an end, and more of it than is kept.
+  for (int i = 0; i < 20; ++i) {
+    ai->on_response_body(exchange, (i == 0 ? "data: " : "") + std::string(1 << 20, ' '));
+    CHECK(ai->held_bytes() < std::size_t{20} << 20);
+  }
+  CHECK(ai->held_bytes() > std::size_t{4} << 20);
+  ai->on_response_body(exchange, "\n\n");
+  CHECK(ai->held_bytes() < 1 << 16);
 }
 
 TEST_CASE("time to the first token and latency come from the calls") {

@@ -1,7 +1,10 @@
-// Any bytes as an exchange with a model: the first byte says which dialect, whether the answer is streamed,
-// its status, and whether the bodies are known not to be whole; a NUL separates request and answer.
+// Any bytes as an exchange with a model: the first byte says which host, whether and how the answer is streamed,
+// its status, and whether the bodies are known not to be whole, the second which path; a NUL separates request
+// and answer.
 #include <capnp/message.h>
 #include <capnp/serialize.h>
+
+#include <array>
 
 #include "base/bug.h"
 #include "collector/ai/ai-exchange.h"
@@ -12,6 +15,11 @@ namespace {
 
 void check_raw(const std::string& json) { OISP_BUG_IF(!json.empty() && !ai::is_json(json)); }
 
+// The last one: the path was not seen.
+constexpr std::array kPaths = std::to_array<const char*>({"/v1/chat/completions", "/v1/messages", "/v1/responses",
+                                                          "/v1/embeddings", "/api/chat", "/api/generate", "/api/embed",
+                                                          "/v1/messages/count_tokens", "/v1/responses/compact", ""});
+
 void check(const AiExchange& ai) {
   capnp::MallocMessageBuilder message;
   auto request = message.initRoot<schema::AiRequest>();
@@ -19,7 +27,12 @@ void check(const AiExchange& ai) {
   OISP_BUG_IF(capnp::computeSerializedSizeInWords(message) * 8 > (std::size_t{16} << 20));
   check_raw(request.getToolChoice().cStr());
   capnp::MallocMessageBuilder answer;
-  ai.fill_response(answer.initRoot<schema::AiResponse>());
+  if (ai.is_embedding()) {
+    ai.fill_embedding(answer.initRoot<schema::AiEmbedding>());
+  } else {
+    ai.fill_response(answer.initRoot<schema::AiResponse>());
+  }
+  OISP_BUG_IF(capnp::computeSerializedSizeInWords(answer) * 8 > (std::size_t{16} << 20));
   for (const ai::ToolCall& call : ai.tool_calls()) {
     check_raw(call.arguments_json);
   }
@@ -30,24 +43,24 @@ void check(const AiExchange& ai) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace oisp;
-  if (size == 0) {
+  if (size < 2) {
     return 0;
   }
   const unsigned flags = data[0];
-  const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
+  const std::string_view bytes(reinterpret_cast<const char*>(data) + 2, size - 2);
   const std::size_t split = std::min(bytes.find('\0'), bytes.size());
   Exchange exchange;
   exchange.number = 1;
   exchange.request.has_head = exchange.request.whole = true;
   exchange.request.method = "POST";
-  exchange.request.target = (flags & 1) != 0 ? "/v1/messages" : "/v1/chat/completions";
+  exchange.request.target = kPaths[data[1] % kPaths.size()];
   exchange.request.headers.add("Host", (flags & 2) != 0 ? "api.openai.com" : "localhost");
   exchange.request.body.bytes = bytes.substr(0, split);
-  if ((flags & 4) != 0) {
+  if ((flags & 4) != 0 || exchange.request.target.empty()) {
     exchange.request.missing.add(Missing::cut);
     exchange.response.missing.add(Missing::lost);
   }
-  const auto ai = recognise_ai(exchange);
+  const auto ai = recognise_ai(exchange, "https");
   if (ai == nullptr) {
     return 0;
   }
@@ -55,7 +68,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   exchange.response.has_head = true;
   exchange.response.whole = (flags & 8) != 0;
   exchange.response.status = (flags & 16) != 0 ? 400 : 200;
-  exchange.response.headers.add("Content-Type", (flags & 32) != 0 ? "text/event-stream" : "application/json");
+  exchange.response.headers.add("Content-Type", (flags & 32) == 0  ? "application/json"
+                                                : (flags & 1) == 0 ? "text/event-stream"
+                                                                   : "application/x-ndjson");
   exchange.response.body.bytes = answer;
   ai->on_response_head(exchange);
   const std::size_t half = answer.size() / 2;

@@ -58,7 +58,7 @@ std::string event_of(Fill&& fill) {
 class AiListener : public ExchangeListener {
  public:
   void on_request(const Exchange& exchange) override {
-    if (auto ai = recognise_ai(exchange); ai != nullptr) {
+    if (auto ai = recognise_ai(exchange, "https"); ai != nullptr) {
       text_ += event_of([&](auto data) { ai->fill_request(data.initAiRequest()); });
       for (const ai::ToolResult& result : ai->tool_results()) {
         text_ += "result " + result.call_id + " " + result.name + " [" + result.result + "] " +
@@ -68,6 +68,7 @@ class AiListener : public ExchangeListener {
                                               : " failed") +
                  "\n";
       }
+      ai->forget_request();
       open_.emplace(exchange.number, std::move(ai));
     }
   }
@@ -92,11 +93,18 @@ class AiListener : public ExchangeListener {
       return;
     }
     ai->on_finished(exchange);
-    text_ += event_of([&](auto data) { ai->fill_response(data.initAiResponse()); });
+    text_ += event_of([&](auto data) {
+      if (ai->is_embedding()) {
+        ai->fill_embedding(data.initAiEmbedding());
+      } else {
+        ai->fill_response(data.initAiResponse());
+      }
+    });
     for (const ai::ToolCall& call : ai->tool_calls()) {
-      text_ += "call " + call.id + " " + call.name + " " + call.type + " " + call.arguments_json + "\n";
+      text_ += "call " + call.id + " " + call.name + " " + call.type + " " + call.arguments_json +
+               (call.server.empty() ? "" : " on " + call.server) + "\n";
     }
-    text_.append(detection_word(ai->detection())).append(" request:");
+    text_.append(detection_word(ai->detection())).append(ai->path_known() ? "" : " path_unknown").append(" request:");
     ai->request_missing().each_word([&](std::string_view word) { text_.append(" !").append(word); });
     text_.append(" response:");
     ai->response_missing().each_word([&](std::string_view word) { text_.append(" !").append(word); });

@@ -2,17 +2,14 @@
 #include <algorithm>
 #include <array>
 
+#include "collector/ai/anthropic-block.h"
 #include "collector/ai/dialect.h"
 #include "collector/ai/json-text.h"
 
 namespace oisp::ai {
 namespace {
 
-struct RawField {
-  std::string_view key;
-  std::string Parameters::*field;
-};
-constexpr std::array kParameters = std::to_array<RawField>({
+constexpr std::array kParameters = std::to_array<ParameterKey>({
     {"max_tokens", &Parameters::max_tokens},
     {"temperature", &Parameters::temperature},
     {"top_p", &Parameters::top_p},
@@ -21,100 +18,10 @@ constexpr std::array kParameters = std::to_array<RawField>({
     {"thinking", &Parameters::thinking},
 });
 
-// A block's content that is itself text or blocks (a tool's result).
-struct InnerContent {
-  std::optional<std::string> text;
-  std::int64_t data_bytes = 0;
-  std::int32_t images = 0;
-};
-
-// {"type": "base64" | "text" | "url" | "file", "media_type", "data", "url", "file_id"}
-// Where the type stands behind the data, a text is described by its size only.
-void read_source(JsonReader& reader, JsonValue source, ContentPart& part) {
-  std::string type;
-  reader.each_field(source, [&](std::string_view key, JsonValue value) {
-    if (key == "type") {
-      (void)reader.read_text(value, type);
-    } else if (key == "media_type") {
-      (void)reader.read_text(value, part.media_type);
-    } else if (key == "url") {
-      read_url(reader, value, part);
-    } else if (key == "file_id") {
-      (void)reader.read_text(value, part.name);
-    } else if (key == "data" && type == "text") {
-      (void)reader.read_text(value, part.text);
-    } else if (key == "data") {
-      part.size_bytes = static_cast<std::int64_t>(JsonReader::text_size(value));
-    }
-  });
-}
-
-void read_inner(JsonReader& reader, JsonValue value, InnerContent& inner);
-
-struct Block {
-  ContentPart part;
-  InnerContent inner;
-};
-
-// One field of a block; streamed blocks begin with the same ones.
-void read_block_field(JsonReader& reader, std::string_view key, JsonValue field, Block& block) {
-  ContentPart& part = block.part;
-  if (key == "type") {
-    (void)reader.read_text(field, part.type);
-  } else if (key == "text" || key == "thinking") {
-    (void)reader.read_text(field, part.text);
-  } else if (key == "id" || key == "tool_use_id") {
-    (void)reader.read_text(field, part.tool_call_id);
-  } else if (key == "name" || key == "title") {
-    (void)reader.read_text(field, part.name);
-  } else if (key == "input") {
-    reader.read_raw(field, part.arguments_json);
-  } else if (key == "is_error") {
-    reader.read_bool(field, part.is_error);
-  } else if (key == "data") {
-    part.size_bytes = static_cast<std::int64_t>(JsonReader::text_size(field));
-  } else if (key == "content") {
-    read_inner(reader, field, block.inner);
-  } else if (key == "source") {
-    read_source(reader, field, part);
-  }
-}
-
-Block read_block(JsonReader& reader, JsonValue value) {
-  Block block;
-  reader.each_field(value, [&](std::string_view key, JsonValue field) { read_block_field(reader, key, field, block); });
-  if (block.part.type == "image") {
-    ++block.inner.images;
-  }
-  if (block.inner.text.has_value() && !block.part.text.has_value()) {
-    block.part.text = block.inner.text;
-  }
-  return block;
-}
-
-// Blocks within blocks end here: one level is what the API knows.
-void read_inner(JsonReader& reader, JsonValue value, InnerContent& inner) {
-  if (reader.read_text(value, inner.text)) {
-    return;
-  }
-  (void)reader.each_element(value, [&](JsonValue element) {
-    ContentPart part;
-    reader.each_field(element, [&](std::string_view key, JsonValue field) {
-      if (key == "type") {
-        (void)reader.read_text(field, part.type);
-      } else if (key == "text") {
-        (void)reader.read_text(field, part.text);
-      } else if (key == "source") {
-        read_source(reader, field, part);
-      }
-    });
-    inner.images += part.type == "image" ? 1 : 0;
-    inner.data_bytes += std::max<std::int64_t>(part.size_bytes, 0);
-    if (part.text.has_value()) {
-      append_line(reader, inner.text, *part.text);
-    }
-  });
-}
+constexpr std::array kOutputParameters = std::to_array<ParameterKey>({
+    {"effort", &Parameters::reasoning_effort},
+    {"format", &Parameters::response_format},
+});
 
 Tool read_tool(JsonReader& reader, JsonValue value) {
   Tool tool;
@@ -141,6 +48,16 @@ void read_usage(JsonReader& reader, JsonValue value, Response& response) {
       reader.read_raw(field, usage.cached_tokens);
     } else if (key == "cache_creation_input_tokens") {
       reader.read_raw(field, usage.cache_creation_tokens);
+    } else if (key == "cache_creation") {
+      reader.read_raw(field, usage.cache_creation);
+    } else if (key == "server_tool_use") {
+      reader.read_raw(field, usage.server_tool_use);
+    } else if (key == "output_tokens_details") {
+      reader.each_field(field, [&](std::string_view name, JsonValue number) {
+        if (name == "thinking_tokens") {
+          reader.read_raw(number, usage.reasoning_tokens);
+        }
+      });
     } else if (key == "service_tier") {
       (void)reader.read_text(field, response.service_tier);
     }
@@ -148,25 +65,29 @@ void read_usage(JsonReader& reader, JsonValue value, Response& response) {
 }
 
 // What the blocks of an answer say, as its one choice.
-void take_blocks(JsonReader& reader, std::vector<ContentPart>&& parts, std::string&& role, std::string&& stop_reason,
+void take_blocks(JsonReader& reader, std::vector<Block>&& blocks, std::string&& role, std::string&& stop_reason,
                  Response& response) {
   Choice choice;
   choice.message.role = std::move(role);
   choice.finish_reason = std::move(stop_reason);
-  for (const ContentPart& part : parts) {
+  for (Block& block : blocks) {
+    const ContentPart& part = block.part;
     if (part.type == "text" && part.text.has_value()) {
       append_line(reader, choice.message.content, *part.text);
     } else if (part.type == "thinking" && part.text.has_value()) {
       append_line(reader, response.thinking, *part.text);
-    } else if (part.type == "tool_use" && response.tool_calls.size() < kMostToolCalls) {
-      response.tool_calls.push_back(
-          {.id = part.tool_call_id, .name = part.name, .type = part.type, .arguments_json = part.arguments_json});
+    } else if (is_call(part) && response.tool_calls.size() < kMostToolCalls) {
+      response.tool_calls.push_back({.id = part.tool_call_id,
+                                     .name = part.name,
+                                     .type = part.type,
+                                     .arguments_json = part.arguments_json,
+                                     .server = block.server});
     }
+    choice.message.parts.push_back(std::move(block.part));
   }
   if (choice.message.content.has_value()) {
     choice.message.content_length = static_cast<std::int64_t>(choice.message.content->size());
   }
-  choice.message.parts = std::move(parts);
   response.finish_reason = choice.finish_reason;
   response.choices.push_back(std::move(choice));
 }
@@ -174,7 +95,7 @@ void take_blocks(JsonReader& reader, std::vector<ContentPart>&& parts, std::stri
 // A block that comes in deltas.
 struct BlockDeltas {
   std::int64_t index = 0;
-  ContentPart part;
+  Block block;
   std::string input;  // JSON in pieces
 };
 
@@ -244,6 +165,8 @@ Message AnthropicMessagesDecoder::read_message(JsonReader& reader, JsonValue val
   }
   if (message.role == "assistant") {
     results.on_answer();
+  } else if (message.role == "system") {
+    request.has_system_prompt = true;
   }
   for (ToolResult& result : found) {
     results.add(std::move(result));
@@ -275,27 +198,24 @@ void AnthropicMessagesDecoder::read_request(JsonReader& reader, JsonObject& body
       read_inner(reader, field, system);
       request.system = std::move(system.text);
     } else if (key == "tools") {
-      request.has_tools = reader.each_element(field, [&](JsonValue element) {
-        ++request.tools_count;
-        if (reader.afford_item()) {
-          request.tools.push_back(read_tool(reader, element));
-        }
-      });
+      read_tools(reader, field, read_tool, request);
     } else if (key == "tool_choice") {
       reader.read_raw(field, request.tool_choice_json);
-    } else if (const auto* const found = std::find_if(kParameters.begin(), kParameters.end(),
-                                                      [&](const RawField& one) { return one.key == key; });
-               found != kParameters.end()) {
-      reader.read_raw(field, request.parameters.*(found->field));
+    } else if (key == "output_config") {
+      reader.each_field(field, [&](std::string_view name, JsonValue value) {
+        (void)read_parameter(reader, kOutputParameters, name, value, request.parameters);
+      });
+    } else {
+      (void)read_parameter(reader, kParameters, key, field, request.parameters);
     }
   });
   if (request.has_messages || request.system.has_value()) {
-    request.has_system_prompt = request.system.has_value();
+    request.has_system_prompt = request.system.has_value() || request.has_system_prompt.value_or(false);
   }
 }
 
 void AnthropicMessagesDecoder::read_response(JsonReader& reader, JsonObject& body, Response& response) {
-  std::vector<ContentPart> parts;
+  std::vector<Block> blocks;
   std::string role;
   std::string stop_reason;
   bool has_content = false;
@@ -310,18 +230,20 @@ void AnthropicMessagesDecoder::read_response(JsonReader& reader, JsonObject& bod
       (void)reader.read_text(field, stop_reason);
     } else if (key == "usage") {
       read_usage(reader, field, response);
+    } else if (key == "input_tokens") {
+      reader.read_raw(field, response.usage.prompt_tokens);  // all that count_tokens answers
     } else if (key == "error") {
       read_error(reader, field, response.error);
     } else if (key == "content") {
       has_content = reader.each_element(field, [&](JsonValue element) {
         if (reader.afford_item()) {
-          parts.push_back(read_block(reader, element).part);
+          blocks.push_back(read_block(reader, element));
         }
       });
     }
   });
   if (has_content) {
-    take_blocks(reader, std::move(parts), std::move(role), std::move(stop_reason), response);
+    take_blocks(reader, std::move(blocks), std::move(role), std::move(stop_reason), response);
   }
 }
 
@@ -412,9 +334,9 @@ void AnthropicMessagesDecoder::on_block_start(JsonReader& reader, JsonObject& ev
   if (block == nullptr || !reader.find(event, "content_block", start)) {
     return;
   }
-  block->part = read_block(reader, start).part;
+  block->block = read_block(reader, start);
   // An empty text block is no token; the name of a tool is.
-  step.token = block->part.type == "tool_use" || !block->part.text.value_or("").empty();
+  step.token = is_call(block->block.part) || !block->block.part.text.value_or("").empty();
 }
 
 void AnthropicMessagesDecoder::on_block_delta(JsonReader& reader, JsonObject& event, StreamStep& step) {
@@ -423,15 +345,16 @@ void AnthropicMessagesDecoder::on_block_delta(JsonReader& reader, JsonObject& ev
   if (block == nullptr || !reader.find(event, "delta", delta)) {
     return;
   }
+  ContentPart& part = block->block.part;
   reader.each_field(delta, [&](std::string_view key, JsonValue field) {
     if (key == "text" || key == "thinking") {
-      if (!block->part.text.has_value()) {
-        block->part.text.emplace();
+      if (!part.text.has_value()) {
+        part.text.emplace();
       }
       step.token = step.token || JsonReader::text_size(field) > 0;
-      (void)reader.append_text(field, *block->part.text);
-      if (block->part.type.empty()) {
-        block->part.type = key;  // the block's start was lost
+      (void)reader.append_text(field, *part.text);
+      if (part.type.empty()) {
+        part.type = key;  // the block's start was lost
       }
     } else if (key == "partial_json") {
       step.token = true;
@@ -445,18 +368,18 @@ bool AnthropicMessagesDecoder::end_stream(JsonReader& reader, Response& response
   if (!started_ && blocks_.empty() && stop_reason_.empty()) {
     return false;
   }
-  std::vector<ContentPart> parts;
+  std::vector<Block> blocks;
   std::stable_sort(blocks_.begin(), blocks_.end(),
                    [](const BlockDeltas& a, const BlockDeltas& b) { return a.index < b.index; });
-  for (BlockDeltas& block : blocks_) {
-    if (!block.input.empty()) {
+  for (BlockDeltas& deltas : blocks_) {
+    if (!deltas.input.empty()) {
       // Of a stream that broke off, what came: as a string, for it is no JSON.
-      block.part.arguments_json = is_json(block.input) ? one_line(block.input) : quote_json(block.input);
+      deltas.block.part.arguments_json = is_json(deltas.input) ? one_line(deltas.input) : quote_json(deltas.input);
     }
-    parts.push_back(std::move(block.part));
+    blocks.push_back(std::move(deltas.block));
   }
   const bool finished = !stop_reason_.empty();
-  take_blocks(reader, std::move(parts), std::move(role_), std::move(stop_reason_), response);
+  take_blocks(reader, std::move(blocks), std::move(role_), std::move(stop_reason_), response);
   return finished;
 }
 

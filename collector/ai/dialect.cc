@@ -1,8 +1,29 @@
 #include "collector/ai/dialect.h"
 
+#include <algorithm>
 #include <unordered_map>
 
 namespace oisp::ai {
+
+bool read_parameter(JsonReader& reader, std::span<const ParameterKey> rows, std::string_view key, JsonValue field,
+                    Parameters& parameters) {
+  const auto found = std::ranges::find(rows, key, &ParameterKey::key);
+  if (found == rows.end()) {
+    return false;
+  }
+  reader.read_raw(field, parameters.*(found->field));
+  return true;
+}
+
+void read_tools(JsonReader& reader, JsonValue value, Tool (*read)(JsonReader& reader, JsonValue value),
+                Request& request) {
+  request.has_tools = reader.each_element(value, [&](JsonValue element) {
+    ++request.tools_count;
+    if (reader.afford_item()) {
+      request.tools.push_back(read(reader, element));
+    }
+  });
+}
 
 void read_error(JsonReader& reader, JsonValue value, std::optional<Error>& error) {
   if (JsonReader::is_null(value)) {

@@ -17,6 +17,7 @@ void fill_call(const ToolCall& call, schema::ToolCallItem::Builder builder) {
   set_text(call.name, [&](auto text) { builder.setName(text); });
   set_text(call.type, [&](auto text) { builder.setType(text); });
   set_text(call.arguments_json, [&](auto text) { builder.setArguments(text); });
+  set_text(call.server, [&](auto text) { builder.setServer(text); });
 }
 
 void fill_part(const ContentPart& part, schema::ContentPart::Builder builder) {
@@ -73,9 +74,39 @@ void fill_parameters(const Parameters& from, schema::AiRequest::Builder builder)
   set_text(from.thinking, [&](auto text) { to.setThinking(text); });
   set_text(from.reasoning_effort, [&](auto text) { to.setReasoningEffort(text); });
   set_text(from.response_format, [&](auto text) { to.setResponseFormat(text); });
+  set_text(from.reasoning, [&](auto text) { to.setReasoning(text); });
+  set_text(from.parallel_tool_calls, [&](auto text) { to.setParallelToolCalls(text); });
+  set_text(from.store, [&](auto text) { to.setStore(text); });
+  set_text(from.num_ctx, [&](auto text) { to.setNumCtx(text); });
+  set_text(from.dimensions, [&](auto text) { to.setDimensions(text); });
+  set_text(from.encoding_format, [&](auto text) { to.setEncodingFormat(text); });
 }
 
-void fill_usage(const Usage& from, schema::AiResponse::Builder builder) {
+// What every kind of answer may carry.
+template <typename Answer>
+void fill_error(const Response& response, Answer builder) {
+  if (response.error.has_value()) {
+    auto error = builder.initError();
+    set_text(response.error->type, [&](auto text) { error.setType(text); });
+    set_text(response.error->message, [&](auto text) { error.setMessage(text); });
+    set_text(response.error->code_json, [&](auto text) { error.setCode(text); });
+  }
+}
+
+template <typename Answer>
+void fill_durations(const Durations& from, Answer builder) {
+  if (from == Durations{}) {
+    return;
+  }
+  auto to = builder.initDurations();
+  set_text(from.total, [&](auto text) { to.setTotal(text); });
+  set_text(from.load, [&](auto text) { to.setLoad(text); });
+  set_text(from.prompt_eval, [&](auto text) { to.setPromptEval(text); });
+  set_text(from.eval, [&](auto text) { to.setEval(text); });
+}
+
+template <typename Answer>
+void fill_usage(const Usage& from, Answer builder) {
   if (from == Usage{}) {
     return;
   }
@@ -86,6 +117,19 @@ void fill_usage(const Usage& from, schema::AiResponse::Builder builder) {
   set_text(from.cached_tokens, [&](auto text) { to.setCachedTokens(text); });
   set_text(from.cache_creation_tokens, [&](auto text) { to.setCacheCreationTokens(text); });
   set_text(from.reasoning_tokens, [&](auto text) { to.setReasoningTokens(text); });
+  set_text(from.cache_creation, [&](auto text) { to.setCacheCreation(text); });
+  set_text(from.server_tool_use, [&](auto text) { to.setServerToolUse(text); });
+}
+
+void fill_input(const Request& request, schema::AiRequest::Builder builder) {
+  if (!request.input.empty()) {
+    auto input = builder.initInput(count(request.input.size()));
+    for (unsigned i = 0; i < input.size(); ++i) {
+      input.set(i, text_of(request.input[i]));
+    }
+  }
+  builder.setInputCount(request.input_count);
+  builder.setInputBytes(request.input_bytes);
 }
 
 }  // namespace
@@ -119,17 +163,15 @@ void fill(const Request& request, schema::AiRequest::Builder builder) {
   if (request.parameters != Parameters{}) {
     fill_parameters(request.parameters, builder);
   }
+  fill_input(request, builder);
+  set_text(request.previous_response_id, [&](auto text) { builder.setPreviousResponseId(text); });
+  set_text(request.conversation_id, [&](auto text) { builder.setConversationId(text); });
 }
 
 void fill(const Response& response, schema::AiResponse::Builder builder) {
   set_text(response.id, [&](auto text) { builder.setProviderRequestId(text); });
   set_text(response.model, [&](auto text) { builder.initModel().setId(text); });
-  if (response.error.has_value()) {
-    auto error = builder.initError();
-    set_text(response.error->type, [&](auto text) { error.setType(text); });
-    set_text(response.error->message, [&](auto text) { error.setMessage(text); });
-    set_text(response.error->code_json, [&](auto text) { error.setCode(text); });
-  }
+  fill_error(response, builder);
   if (!response.choices.empty()) {
     auto choices = builder.initChoices(count(response.choices.size()));
     for (unsigned i = 0; i < choices.size(); ++i) {
@@ -152,6 +194,22 @@ void fill(const Response& response, schema::AiResponse::Builder builder) {
     thinking.setContentLength(static_cast<std::int64_t>(response.thinking->size()));
   }
   set_text(response.service_tier, [&](auto text) { builder.setServiceTier(text); });
+  fill_durations(response.durations, builder);
+}
+
+void fill(const Request& request, const Response& response, schema::AiEmbedding::Builder builder) {
+  const std::string& model = response.model.empty() ? request.model : response.model;
+  set_text(model, [&](auto text) { builder.initModel().setId(text); });
+  fill_error(response, builder);
+  builder.setInputCount(request.input_count);
+  builder.setInputBytes(request.input_bytes);
+  builder.setEmbeddingCount(response.embedding_count);
+  builder.setDimensions(response.dimensions);
+  const Usage& usage = response.usage;
+  set_text(usage.total_tokens.empty() ? usage.prompt_tokens : usage.total_tokens,
+           [&](auto text) { builder.setTotalTokens(text); });
+  fill_usage(usage, builder);
+  fill_durations(response.durations, builder);
 }
 
 }  // namespace oisp::ai

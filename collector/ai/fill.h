@@ -9,6 +9,7 @@ namespace oisp::ai {
 // All that the model's form of a request and of an answer says; what is not sent is not set.
 void fill(const Request& request, schema::AiRequest::Builder builder);
 void fill(const Response& response, schema::AiResponse::Builder builder);
+void fill(const Request& request, const Response& response, schema::AiEmbedding::Builder builder);
 
 // Empty text is not set.
 template <typename Set>

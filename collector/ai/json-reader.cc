@@ -70,6 +70,18 @@ bool JsonReader::enter(JsonValue value, JsonObject& object) {
 
 bool JsonReader::restart(JsonObject& object) { return alive() && object.reset().error() == simdjson::SUCCESS; }
 
+void JsonReader::close() {
+  document_ = simdjson::ondemand::document();
+  parser_ = simdjson::ondemand::parser();
+  std::string().swap(copy_);
+  text_ = {};
+}
+
+char JsonReader::first_byte(JsonValue value) {
+  const std::string_view token = value.raw_json_token();
+  return token.empty() ? '\0' : token.front();
+}
+
 bool JsonReader::is_string(JsonValue value) {
   const std::string_view token = value.raw_json_token();
   return !token.empty() && token.front() == '"';

@@ -13,6 +13,7 @@
 #include <simdjson.h>
 
 #include "collector/ai/limits.h"
+#include "collector/ai/model.h"
 #include "collector/http/missing.h"
 
 namespace oisp::ai {
@@ -23,7 +24,7 @@ using JsonObject = simdjson::ondemand::object;
 // Reads values; keeps account of how much text was taken and of what went wrong.
 class JsonReader {
  public:
-  explicit JsonReader(std::size_t most_text = kMostText) : text_left_(most_text) {}
+  explicit JsonReader(std::size_t most_text = kMostText) : most_text_(most_text), text_left_(most_text) {}
 
   [[nodiscard]] MissingSet missing() const { return missing_; }
   void add_missing(Missing missing) { missing_.add(missing); }
@@ -33,7 +34,7 @@ class JsonReader {
   std::optional<JsonObject> open(const std::string& text, MissingSet from);
   // The same from its beginning.
   std::optional<JsonObject> open_again();
-  // Of text that is followed by kSsePadding readable bytes and stays where it is; malformed: nothing. All of
+  // Of text that is followed by kEventPadding readable bytes and stays where it is; malformed: nothing. All of
   // it is known to be JSON then, so that fields may be looked up.
   std::optional<JsonObject> open_event(std::string_view text);
 
@@ -47,6 +48,8 @@ class JsonReader {
   bool enter(JsonValue value, JsonObject& object);
   // From the first field again.
   bool restart(JsonObject& object);
+  // Ends the document and gives back the memory that reading it took.
+  void close();
 
   // Visits (key, value) of an object; nothing where the value is none.
   template <typename Visit>
@@ -94,6 +97,7 @@ class JsonReader {
   // Only a look: these may always be asked.
   [[nodiscard]] static bool is_string(JsonValue value);
   [[nodiscard]] static bool is_null(JsonValue value);
+  [[nodiscard]] static char first_byte(JsonValue value);  // 0: there is none
 
   // A string's text, added to `out`. False where the value is no string.
   bool append_text(JsonValue value, std::string& out);
@@ -113,6 +117,12 @@ class JsonReader {
 
   // Whether so many bytes of text may still be kept; if so, they are counted.
   bool afford(std::size_t bytes);
+  // Text that was counted is not kept after all.
+  void give_back(std::size_t bytes) { text_left_ += bytes; }
+  // About as much memory as what was taken fills.
+  [[nodiscard]] std::size_t kept_bytes() const {
+    return most_text_ - text_left_ + (kMostItems - items_left_) * sizeof(Message);
+  }
   // The same for an element of a list.
   bool afford_item();
 
@@ -126,6 +136,7 @@ class JsonReader {
   simdjson::ondemand::document document_;
   std::string_view text_;  // what the document was made of
   std::string copy_;
+  std::size_t most_text_;
   std::size_t text_left_;
   std::size_t items_left_ = kMostItems;
   MissingSet missing_;

@@ -11,8 +11,9 @@ namespace oisp::ai {
 inline constexpr std::size_t kMostText = std::size_t{10} << 20;
 // Of an error's text: a proxy's page, say.
 inline constexpr std::size_t kMostErrorText = std::size_t{16} << 10;
-// One event of a streamed answer. Providers send a token, or a tool's whole arguments.
-inline constexpr std::size_t kMostSseEvent = std::size_t{1} << 20;
+// One event of a streamed answer. Most bring a token; the last one of OpenAI Responses repeats the whole
+// answer, and a picture comes in one.
+inline constexpr std::size_t kMostEvent = std::size_t{4} << 20;
 // Messages, parts, tools and calls together: far beyond the longest conversations, and little enough to
 // fit the frame beside the text.
 inline constexpr std::size_t kMostItems = 25'000;

@@ -27,6 +27,7 @@ struct ToolCall {
   std::string name;
   std::string type;
   std::string arguments_json;  // a JSON string (OpenAI) or object (Anthropic), as sent
+  std::string server;          // MCP
 };
 
 struct Message {
@@ -48,7 +49,8 @@ struct Tool {
 
 struct Parameters {
   std::string temperature, top_p, top_k, max_tokens, max_completion_tokens, frequency_penalty, presence_penalty, stop,
-      seed, n, thinking, reasoning_effort, response_format;  // JSON
+      seed, n, thinking, reasoning_effort, response_format, reasoning, parallel_tool_calls, store, num_ctx, dimensions,
+      encoding_format;  // JSON
   friend bool operator==(const Parameters&, const Parameters&) = default;
 };
 
@@ -76,6 +78,12 @@ struct Request {
   Parameters parameters;
   std::int32_t image_count = 0;
   std::vector<ToolResult> tool_results;
+  std::string previous_response_id;
+  std::string conversation_id;
+  // Of an embedding.
+  std::vector<std::string> input;
+  std::int32_t input_count = -1;
+  std::int64_t input_bytes = -1;
 };
 
 struct Choice {
@@ -85,9 +93,15 @@ struct Choice {
 };
 
 struct Usage {
-  std::string prompt_tokens, completion_tokens, total_tokens, cached_tokens, cache_creation_tokens,
-      reasoning_tokens;  // JSON
+  std::string prompt_tokens, completion_tokens, total_tokens, cached_tokens, cache_creation_tokens, reasoning_tokens,
+      cache_creation, server_tool_use;  // JSON
   friend bool operator==(const Usage&, const Usage&) = default;
+};
+
+// Nanoseconds, as the server says.
+struct Durations {
+  std::string total, load, prompt_eval, eval;  // JSON
+  friend bool operator==(const Durations&, const Durations&) = default;
 };
 
 struct Error {
@@ -106,6 +120,10 @@ struct Response {
   std::optional<std::string> thinking;
   std::optional<Error> error;
   std::string service_tier;
+  Durations durations;
+  // Of an embedding.
+  std::int32_t embedding_count = -1;
+  std::int32_t dimensions = -1;
 };
 
 }  // namespace oisp::ai

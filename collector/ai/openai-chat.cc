@@ -9,11 +9,7 @@
 namespace oisp::ai {
 namespace {
 
-struct RawField {
-  std::string_view key;
-  std::string Parameters::*field;
-};
-constexpr std::array kParameters = std::to_array<RawField>({
+constexpr std::array kParameters = std::to_array<ParameterKey>({
     {"temperature", &Parameters::temperature},
     {"top_p", &Parameters::top_p},
     {"top_k", &Parameters::top_k},
@@ -27,6 +23,9 @@ constexpr std::array kParameters = std::to_array<RawField>({
     {"thinking", &Parameters::thinking},
     {"reasoning_effort", &Parameters::reasoning_effort},
     {"response_format", &Parameters::response_format},
+    {"reasoning", &Parameters::reasoning},
+    {"parallel_tool_calls", &Parameters::parallel_tool_calls},
+    {"store", &Parameters::store},
 });
 
 // What the choices say of the answer as a whole.
@@ -82,6 +81,7 @@ class OpenAiChatDecoder final : public DialectDecoder {
   void on_choice(JsonReader& reader, JsonObject& choice, StreamStep& step);
   void on_delta(JsonReader& reader, JsonValue value, ChoiceDeltas& deltas, StreamStep& step);
   void on_tool_delta(JsonReader& reader, JsonObject& delta, ChoiceDeltas& deltas);
+  static void on_function_delta(JsonReader& reader, JsonValue value, ToolDeltas& tool);
 
   Response streamed_;
   std::vector<ChoiceDeltas> choices_;
@@ -103,10 +103,7 @@ void OpenAiChatDecoder::read_messages(JsonReader& reader, JsonValue value, Reque
         results.on_call(call.id, call.name);
       }
     } else if (message.role == "tool" || message.role == "function") {
-      std::int64_t size = std::max<std::int64_t>(message.content_length, 0);
-      for (const ContentPart& part : message.parts) {
-        size += std::max<std::int64_t>(part.size_bytes, 0);
-      }
+      const std::int64_t size = std::max<std::int64_t>(message.content_length, 0) + data_bytes(message);
       results.add({.call_id = message.tool_call_id,
                    .name = message.name,
                    .success = {},
@@ -132,20 +129,14 @@ void OpenAiChatDecoder::read_request(JsonReader& reader, JsonObject& body, Reque
     } else if (key == "messages") {
       read_messages(reader, field, request);
     } else if (key == "tools" || key == "functions") {
-      request.has_tools = reader.each_element(field, [&](JsonValue element) {
-        ++request.tools_count;
-        if (reader.afford_item()) {
-          Tool tool = read_tool(reader, element);
-          tool.type = key == "functions" ? "function" : tool.type;
-          request.tools.push_back(std::move(tool));
-        }
-      });
+      read_tools(reader, field, read_tool, request);
+      for (Tool& tool : request.tools) {
+        tool.type = key == "functions" ? "function" : tool.type;
+      }
     } else if (key == "tool_choice" || key == "function_call") {
       reader.read_raw(field, request.tool_choice_json);
-    } else if (const auto* const found = std::find_if(kParameters.begin(), kParameters.end(),
-                                                      [&](const RawField& one) { return one.key == key; });
-               found != kParameters.end()) {
-      reader.read_raw(field, request.parameters.*(found->field));
+    } else {
+      (void)read_parameter(reader, kParameters, key, field, request.parameters);
     }
   });
 }
@@ -262,6 +253,11 @@ void OpenAiChatDecoder::on_delta(JsonReader& reader, JsonValue value, ChoiceDelt
           on_tool_delta(reader, delta, deltas);
         }
       });
+    } else if (key == "function_call" && !JsonReader::is_null(field)) {  // the form before tools: one, without id
+      step.token = true;
+      ToolDeltas& tool = deltas.tools.empty() ? deltas.tools.emplace_back() : deltas.tools.front();
+      tool.call.type = "function";
+      on_function_delta(reader, field, tool);
     }
   });
 }
@@ -276,8 +272,10 @@ void OpenAiChatDecoder::on_tool_delta(JsonReader& reader, JsonObject& delta, Cho
   if (reader.find(delta, "id", field)) {
     (void)reader.read_text(field, id);
   }
-  ToolDeltas* const tool =
-      find_or_add(deltas.tools, kMostToolCalls, [&](const ToolDeltas& one) { return one.index == index; });
+  // Some servers give parallel calls one index: another id is another call.
+  ToolDeltas* const tool = find_or_add(deltas.tools, kMostToolCalls, [&](const ToolDeltas& one) {
+    return one.index == index && (id.empty() || one.call.id.empty() || one.call.id == id);
+  });
   if (tool == nullptr || (tool->call.id.empty() && tool->call.name.empty() && !reader.afford_item())) {
     reader.add_missing(Missing::body_too_large);
     return;
@@ -289,16 +287,19 @@ void OpenAiChatDecoder::on_tool_delta(JsonReader& reader, JsonObject& delta, Cho
   if (reader.find(delta, "type", field)) {
     (void)reader.read_text(field, tool->call.type);
   }
-  if (!reader.find(delta, "function", field)) {
-    return;
+  if (reader.find(delta, "function", field) || reader.find(delta, "custom", field)) {
+    on_function_delta(reader, field, *tool);
   }
-  reader.each_field(field, [&](std::string_view key, JsonValue part) {
+}
+
+void OpenAiChatDecoder::on_function_delta(JsonReader& reader, JsonValue value, ToolDeltas& tool) {
+  reader.each_field(value, [&](std::string_view key, JsonValue part) {
     if (key == "name") {
-      if (tool->call.name.empty()) {  // some servers repeat it in every delta
-        (void)reader.read_text(part, tool->call.name);
+      if (tool.call.name.empty()) {  // some servers repeat it in every delta
+        (void)reader.read_text(part, tool.call.name);
       }
-    } else if (key == "arguments" && !reader.append_escaped(part, tool->arguments)) {
-      reader.read_raw(part, tool->call.arguments_json);
+    } else if ((key == "arguments" || key == "input") && !reader.append_escaped(part, tool.arguments)) {
+      reader.read_raw(part, tool.call.arguments_json);
     }
   });
 }

@@ -1,5 +1,7 @@
 #include "collector/ai/openai-message.h"
 
+#include <algorithm>
+
 #include "collector/ai/dialect.h"
 
 namespace oisp::ai {
@@ -15,6 +17,54 @@ void read_function(JsonReader& reader, JsonValue value, ToolCall& call) {
     }
   });
 }
+
+void read_part_source(JsonReader& reader, JsonValue value, ContentPart& part) {
+  if (JsonReader::is_string(value)) {
+    read_url(reader, value, part);
+    return;
+  }
+  reader.each_field(value, [&](std::string_view key, JsonValue field) {
+    if (key == "url" || key == "file_data") {
+      read_url(reader, field, part);
+    } else if (key == "data") {
+      part.size_bytes = static_cast<std::int64_t>(JsonReader::text_size(field));
+    } else if (key == "format") {
+      (void)reader.read_text(field, part.media_type);
+    } else if (key == "filename" || key == "file_id") {
+      (void)reader.read_text(field, part.name);
+    }
+  });
+}
+
+void read_usage(JsonReader& reader, JsonValue value, Usage& usage) {
+  reader.each_field(value, [&](std::string_view key, JsonValue field) {
+    if (key == "prompt_tokens") {
+      reader.read_raw(field, usage.prompt_tokens);
+    } else if (key == "completion_tokens") {
+      reader.read_raw(field, usage.completion_tokens);
+    } else if (key == "total_tokens") {
+      reader.read_raw(field, usage.total_tokens);
+    } else if (key == "prompt_tokens_details") {
+      reader.each_field(field, [&](std::string_view name, JsonValue detail) {
+        if (name == "cached_tokens") {
+          reader.read_raw(detail, usage.cached_tokens);
+        } else if (name == "cache_write_tokens") {
+          reader.read_raw(detail, usage.cache_creation_tokens);
+        }
+      });
+    } else if (key == "completion_tokens_details") {
+      reader.each_field(field, [&](std::string_view name, JsonValue detail) {
+        if (name == "reasoning_tokens") {
+          reader.read_raw(detail, usage.reasoning_tokens);
+        }
+      });
+    } else if (key == "prompt_cache_hit_tokens" && usage.cached_tokens.empty()) {
+      reader.read_raw(field, usage.cached_tokens);  // DeepSeek
+    }
+  });
+}
+
+}  // namespace
 
 ToolCall read_tool_call(JsonReader& reader, JsonValue value) {
   ToolCall call;
@@ -38,24 +88,7 @@ ToolCall read_tool_call(JsonReader& reader, JsonValue value) {
   return call;
 }
 
-void read_part_source(JsonReader& reader, JsonValue value, ContentPart& part) {
-  if (JsonReader::is_string(value)) {
-    read_url(reader, value, part);
-    return;
-  }
-  reader.each_field(value, [&](std::string_view key, JsonValue field) {
-    if (key == "url" || key == "file_data") {
-      read_url(reader, field, part);
-    } else if (key == "data") {
-      part.size_bytes = static_cast<std::int64_t>(JsonReader::text_size(field));
-    } else if (key == "format") {
-      (void)reader.read_text(field, part.media_type);
-    } else if (key == "filename" || key == "file_id") {
-      (void)reader.read_text(field, part.name);
-    }
-  });
-}
-
+// Chat Completions has the source in an object, Responses beside the type.
 ContentPart read_part(JsonReader& reader, JsonValue value) {
   ContentPart part;
   reader.each_field(value, [&](std::string_view key, JsonValue field) {
@@ -63,14 +96,15 @@ ContentPart read_part(JsonReader& reader, JsonValue value) {
       (void)reader.read_text(field, part.type);
     } else if (key == "text" || key == "refusal") {
       (void)reader.read_text(field, part.text);
-    } else if (key == "image_url" || key == "input_audio" || key == "file") {
+    } else if (key == "image_url" || key == "input_audio" || key == "file" || key == "file_url" || key == "file_data") {
       read_part_source(reader, field, part);
+    } else if (key == "filename" || key == "file_id") {
+      (void)reader.read_text(field, part.name);
     }
   });
   return part;
 }
 
-// `images` counts the parts that are pictures.
 void read_content(JsonReader& reader, JsonValue value, Message& message, std::int32_t& images) {
   if (!reader.read_text(value, message.content)) {
     (void)reader.each_element(value, [&](JsonValue element) {
@@ -78,8 +112,9 @@ void read_content(JsonReader& reader, JsonValue value, Message& message, std::in
         return;
       }
       ContentPart part = read_part(reader, element);
-      images += part.type == "image_url" ? 1 : 0;
-      if (part.type == "text" && part.text.has_value()) {
+      images += part.type == "image_url" || part.type == "input_image" ? 1 : 0;
+      const bool text = part.type == "text" || part.type == "input_text" || part.type == "output_text";
+      if (text && part.text.has_value()) {
         append_line(reader, message.content, *part.text);
       }
       message.parts.push_back(std::move(part));
@@ -90,33 +125,13 @@ void read_content(JsonReader& reader, JsonValue value, Message& message, std::in
   }
 }
 
-void read_usage(JsonReader& reader, JsonValue value, Usage& usage) {
-  reader.each_field(value, [&](std::string_view key, JsonValue field) {
-    if (key == "prompt_tokens") {
-      reader.read_raw(field, usage.prompt_tokens);
-    } else if (key == "completion_tokens") {
-      reader.read_raw(field, usage.completion_tokens);
-    } else if (key == "total_tokens") {
-      reader.read_raw(field, usage.total_tokens);
-    } else if (key == "prompt_tokens_details") {
-      reader.each_field(field, [&](std::string_view name, JsonValue detail) {
-        if (name == "cached_tokens") {
-          reader.read_raw(detail, usage.cached_tokens);
-        }
-      });
-    } else if (key == "completion_tokens_details") {
-      reader.each_field(field, [&](std::string_view name, JsonValue detail) {
-        if (name == "reasoning_tokens") {
-          reader.read_raw(detail, usage.reasoning_tokens);
-        }
-      });
-    } else if (key == "prompt_cache_hit_tokens" && usage.cached_tokens.empty()) {
-      reader.read_raw(field, usage.cached_tokens);  // DeepSeek
-    }
-  });
+std::int64_t data_bytes(const Message& message) {
+  std::int64_t size = 0;
+  for (const ContentPart& part : message.parts) {
+    size += std::max<std::int64_t>(part.size_bytes, 0);
+  }
+  return size;
 }
-
-}  // namespace
 
 Message read_message(JsonReader& reader, JsonValue value, std::int32_t& images, std::optional<std::string>& thinking) {
   Message message;

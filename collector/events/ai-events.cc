@@ -75,9 +75,10 @@ void fill_body(schema::HttpExchange::Builder http, const HttpMessage& message, b
 }
 
 // Only what has a field leaves: no header is carried as such.
-void fill_request_http(schema::HttpExchange::Builder http, const HttpRequest& request, bool bodies) {
+void fill_request_http(schema::HttpExchange::Builder http, const HttpRequest& request, std::string_view scheme,
+                       bool bodies) {
   set_text(request.method, [&](const std::string& text) { http.setMethod(text); });
-  http.setScheme("https");
+  http.setScheme(std::string(scheme));
   set_text(request.host(), [&](const std::string& text) { http.setHost(text); });
   set_text(request.path_and_query(), [&](const std::string& text) { http.setPath(text); });
   set_text(request.version, [&](const std::string& text) { http.setVersion(text); });
@@ -96,11 +97,15 @@ void fill_response_http(schema::HttpExchange::Builder http, const HttpResponse& 
   fill_body(http, response, bodies);
 }
 
-void fill_confidence(schema::Event::Builder event, const AiExchange& ai, const MissingSet& missing) {
+void fill_confidence(schema::Event::Builder event, const ExchangeContext& context, const AiExchange& ai,
+                     const MissingSet& missing) {
   auto confidence = event.getConfidence();
   confidence.setCompleteness(missing.empty() ? "full" : "partial");
-  confidence.initReasons(1).set(0, "tls_boundary_capture");
-  confidence.setContentSource("tls_boundary");
+  if (!ai.path_known()) confidence.setLevel("medium");
+  auto reasons = confidence.initReasons(ai.path_known() ? 1 : 2);
+  reasons.set(0, context.stream.is_tls ? "tls_boundary_capture" : "plaintext_capture");
+  if (!ai.path_known()) reasons.set(1, "path_unknown");
+  confidence.setContentSource(context.stream.is_tls ? "tls_boundary" : "plaintext_capture");
   confidence.setAiDetectionMethod(std::string(detection_word(ai.detection())));
 }
 
@@ -114,7 +119,7 @@ void emit_tool_result(EventFactory& factory, const ExchangeContext& context, con
                       const OpenAiExchange& open, const ai::ToolResult& tool) {
   (void)factory.emit(origin_of(context, exchange, true), [&](schema::Event::Builder event) {
     fill_stream(event.getExt().getOispSensor(), context, exchange, {});
-    fill_confidence(event, *open.ai, {});
+    fill_confidence(event, context, *open.ai, {});
     relate(event, open.request_event);
     auto result = event.getData().initToolResult();
     result.setRequestId(open.request_id);
@@ -130,13 +135,14 @@ void emit_tool_call(EventFactory& factory, const ExchangeContext& context, const
                     const OpenAiExchange& open, const ai::ToolCall& tool, const std::string& response_event) {
   (void)factory.emit(origin_of(context, exchange, false), [&](schema::Event::Builder event) {
     fill_stream(event.getExt().getOispSensor(), context, exchange, {});
-    fill_confidence(event, *open.ai, {});
+    fill_confidence(event, context, *open.ai, {});
     relate(event, response_event);
     auto call = event.getData().initToolCall();
     call.setRequestId(open.request_id);
     auto name = call.initTool();
     name.setName(tool.name);
     set_text(tool.type, [&](const std::string& text) { name.setType(text); });
+    set_text(tool.server, [&](const std::string& text) { name.setServer(text); });
     set_text(tool.id, [&](const std::string& text) { call.setCallId(text); });
     call.setTriggeredBy("llm_decision");
     set_text(tool.arguments_json, [&](const std::string& text) { call.setArguments(text); });
@@ -153,8 +159,8 @@ void emit_request(EventFactory& factory, const ExchangeContext& context, const E
   open.request_event = factory.emit(origin, [&](schema::Event::Builder event) {
     auto ext = event.getExt().getOispSensor();
     fill_stream(ext, context, exchange, ai.request_missing());
-    fill_request_http(ext.initHttp(), exchange.request, context.bodies);
-    fill_confidence(event, ai, ai.request_missing());
+    fill_request_http(ext.initHttp(), exchange.request, context.stream.scheme(), context.bodies);
+    fill_confidence(event, context, ai, ai.request_missing());
     auto request = event.getData().initAiRequest();
     ai.fill_request(request);
     request.setRequestId(open.request_id);
@@ -169,11 +175,17 @@ void emit_response(EventFactory& factory, const ExchangeContext& context, const 
     auto ext = event.getExt().getOispSensor();
     fill_stream(ext, context, exchange, ai.response_missing());
     fill_response_http(ext.initHttp(), exchange.response, context.bodies);
-    fill_confidence(event, ai, ai.response_missing());
+    fill_confidence(event, context, ai, ai.response_missing());
     relate(event, open.request_event);
-    auto response = event.getData().initAiResponse();
-    ai.fill_response(response);
-    response.setRequestId(open.request_id);
+    if (ai.is_embedding()) {
+      auto embedding = event.getData().initAiEmbedding();
+      ai.fill_embedding(embedding);
+      embedding.setRequestId(open.request_id);
+    } else {
+      auto response = event.getData().initAiResponse();
+      ai.fill_response(response);
+      response.setRequestId(open.request_id);
+    }
   });
   for (const ai::ToolCall& call : ai.tool_calls()) emit_tool_call(factory, context, exchange, open, call, id);
 }
@@ -195,6 +207,7 @@ OpenRequest describe_open(const ExchangeContext& context, const Exchange& exchan
   }
   about.exchange = exchange.number;
   about.is_server = exchange.role == HttpRole::server ? 1 : 0;
+  about.is_embedding = open.ai->is_embedding() ? 1 : 0;
   fill_text(about.stream, context.stream.name);
   fill_text(about.request_id, open.request_id);
   fill_text(about.request_event, open.request_event);
@@ -226,11 +239,17 @@ void emit_unanswered(EventFactory& factory, const OpenRequest& about, std::uint6
     ext.initIncomplete(1).set(0, "collector_restarted");
     event.getConfidence().setCompleteness("metadata_only");
     relate(event, text(about.request_event));
-    auto response = event.getData().initAiResponse();
-    response.setRequestId(text(about.request_id));
-    auto provider = response.initProvider();
-    provider.setName(text(about.provider));
-    set_text(view_text(about.endpoint), [&](const std::string& endpoint) { provider.setEndpoint(endpoint); });
+    const auto fill = [&](auto answer) {
+      answer.setRequestId(text(about.request_id));
+      auto provider = answer.initProvider();
+      provider.setName(text(about.provider));
+      set_text(view_text(about.endpoint), [&](const std::string& endpoint) { provider.setEndpoint(endpoint); });
+    };
+    if (about.is_embedding != 0) {
+      fill(event.getData().initAiEmbedding());
+    } else {
+      fill(event.getData().initAiResponse());
+    }
   });
 }
 

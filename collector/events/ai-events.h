@@ -22,13 +22,13 @@ struct ExchangeContext {
 // ai.request, and an agent.tool_result for each result that is new in it. Sets the ids in `open`.
 void emit_request(EventFactory& factory, const ExchangeContext& context, const Exchange& exchange,
                   OpenAiExchange& open);
-// ai.response, and an agent.tool_call for each call in it.
+// ai.response, and an agent.tool_call for each call in it; or ai.embedding.
 void emit_response(EventFactory& factory, const ExchangeContext& context, const Exchange& exchange,
                    const OpenAiExchange& open);
 
 // What a later collector has to know to make the response to this request.
 OpenRequest describe_open(const ExchangeContext& context, const Exchange& exchange, const OpenAiExchange& open);
-// The ai.response to a request whose answer went with an earlier collector.
+// The answer to a request whose answer went with an earlier collector.
 void emit_unanswered(EventFactory& factory, const OpenRequest& about, std::uint64_t now_ns);
 
 }  // namespace oisp

@@ -29,7 +29,9 @@ struct OpenRequest {
   std::uint32_t gid;
   std::uint32_t exchange;
   std::uint32_t is_server;
+  std::uint32_t is_embedding;
   std::uint32_t mount_ns;
+  std::uint32_t unused;
   char path[256];
   char name[16];
   char stream[64];

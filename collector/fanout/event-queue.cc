@@ -10,7 +10,7 @@
 
 namespace oisp {
 
-Chunk make_batch_frame(const EventQueue& queue, std::uint64_t from, std::uint64_t to) {
+Chunk make_batch_frame(const EventQueue& queue, std::uint64_t from, std::uint64_t to, bool acknowledge_now) {
   std::size_t words = 64;  // root, union, batch, list pointer
   for (std::uint64_t i = from; i < to; ++i) words += 1 + (queue.at(i).bytes + 7) / 8;
   // One segment of known size, in the frame itself: each event is copied once.
@@ -19,6 +19,7 @@ Chunk make_batch_frame(const EventQueue& queue, std::uint64_t from, std::uint64_
   capnp::FlatMessageBuilder message(kj::arrayPtr(reinterpret_cast<capnp::word*>(frame.words.get() + 1), words));
   auto batch = message.initRoot<schema::ToExporter>().initBatch();
   batch.setFirstSequence(from);
+  batch.setAcknowledgeNow(acknowledge_now);
   auto events = batch.initEvents(static_cast<unsigned>(to - from));
   for (std::uint64_t i = from; i < to; ++i) {
     const auto bytes = queue.at(i).span();

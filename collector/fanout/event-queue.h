@@ -41,6 +41,6 @@ class EventQueue {
 };
 
 // The frame of a batch with the events [from, to) of the queue.
-Chunk make_batch_frame(const EventQueue& queue, std::uint64_t from, std::uint64_t to);
+Chunk make_batch_frame(const EventQueue& queue, std::uint64_t from, std::uint64_t to, bool acknowledge_now);
 
 }  // namespace oisp

@@ -56,7 +56,9 @@ void Fanout::pump() {
   for (const auto& sink : sinks_) {
     if (sink->failed()) sink->evict_before(queue_.next(), queue_);
   }
-  for (const auto& sink : sinks_) sink->send(queue_, end_for(*sink));
+  const bool waited_for =
+      finishing_ || std::ranges::any_of(sinks_, [](const auto& sink) { return sink->after_file(); });
+  for (const auto& sink : sinks_) sink->send(queue_, end_for(*sink), waited_for);
   queue_.drop_before(least_acknowledged() + 1);
 }
 

@@ -53,7 +53,7 @@ void Sink::begin_at(std::uint64_t sequence) {
   acknowledged_ = sent_ = sequence - 1;
 }
 
-void Sink::send(const EventQueue& queue, std::uint64_t end) {
+void Sink::send(const EventQueue& queue, std::uint64_t end, bool waited_for) {
   if (!stream_ || !greeted_ || failed_) return;
   while (sent_ + 1 < end && in_flight_.size() < limits::kWindowBatches && in_flight_bytes_ < limits::kWindowBytes) {
     const std::uint64_t from = sent_ + 1;
@@ -67,7 +67,9 @@ void Sink::send(const EventQueue& queue, std::uint64_t end) {
     ever_sent_ = std::max(ever_sent_, sent_);
     in_flight_.push_back({.last = sent_, .bytes = bytes});
     in_flight_bytes_ += bytes;
-    stream_->write(make_batch_frame(queue, from, to));
+    const bool half_full =
+        in_flight_.size() >= limits::kWindowBatches / 2 || in_flight_bytes_ >= limits::kWindowBytes / 2;
+    stream_->write(make_batch_frame(queue, from, to, waited_for || half_full));
   }
 }
 

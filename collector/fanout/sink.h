@@ -44,8 +44,8 @@ class Sink : private ByteStream::Listener {
   void add_connection(OwnedFd fd);
   // The run's events begin with `sequence`.
   void begin_at(std::uint64_t sequence);
-  // Sends what the window lets it, of the events before `end`.
-  void send(const EventQueue& queue, std::uint64_t end);
+  // Sends what the window lets it, of the events before `end`. `waited_for`: their acknowledgement is.
+  void send(const EventQueue& queue, std::uint64_t end, bool waited_for);
   // Events before `sequence` leave the queue; those not acknowledged are lost for this sink.
   void evict_before(std::uint64_t sequence, const EventQueue& queue);
   void send_finish();

@@ -4,6 +4,15 @@
 
 namespace oisp {
 
+void clear_event_text(std::string& text) {
+  constexpr std::size_t kKept = std::size_t{64} << 10;
+  if (text.capacity() > kKept) {
+    std::string().swap(text);  // an assignment would keep the memory
+  } else {
+    text.clear();
+  }
+}
+
 bool SseParser::in_event() const { return has_data_ || !line_.empty() || skipping_; }
 
 void SseParser::on_gap() {
@@ -49,7 +58,7 @@ void SseParser::on_line_end() {
   } else if (!skipping_) {
     take_line();
   }
-  line_.clear();
+  clear_event_text(line_);
   line_cut_ = false;
   first_line_ = false;
 }
@@ -89,10 +98,10 @@ void SseParser::take_field(std::string_view field, std::string_view value) {
 
 void SseParser::dispatch() {
   if (has_data_) {
-    data_.reserve(data_.size() + kSsePadding);
+    data_.reserve(data_.size() + kEventPadding);
     listener_.on_event(SseEvent{.name = name_, .data = data_, .id = id_, .cut = cut_});
   }
-  data_.clear();
+  clear_event_text(data_);
   name_.clear();
   has_data_ = cut_ = false;
 }

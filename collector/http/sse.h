@@ -18,11 +18,13 @@ struct SseEvent {
 class SseListener {
  public:
   virtual ~SseListener() = default;
-  // Views are valid during the call only. `data` is followed by at least kSsePadding readable bytes.
+  // Views are valid during the call only. `data` is followed by at least kEventPadding readable bytes.
   virtual void on_event(const SseEvent& event) = 0;
 };
 // What JSON parsers want to read beyond the end.
-inline constexpr std::size_t kSsePadding = 64;
+inline constexpr std::size_t kEventPadding = 64;
+// Empties a buffer of events, and gives back the memory of an uncommonly large one.
+void clear_event_text(std::string& text);
 
 class SseParser {
  public:
@@ -34,6 +36,7 @@ class SseParser {
   void on_gap();
   // An event is open: the stream broke off in it.
   [[nodiscard]] bool in_event() const;
+  [[nodiscard]] std::size_t held_bytes() const { return line_.capacity() + data_.capacity(); }
 
  private:
   void on_line_end();

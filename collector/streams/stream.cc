@@ -64,6 +64,12 @@ void Stream::end(EndCause cause) {
   http_.on_end(cause);
 }
 
+std::size_t Stream::held_bytes() const {
+  std::size_t sum = http_.held_bytes();
+  for (const OpenAiExchange& open : ai_) sum += open.ai->held_bytes();
+  return sum;
+}
+
 StreamVerdict Stream::verdict() const {
   switch (http_.protocol()) {
     case Protocol::http1:

@@ -39,11 +39,15 @@ struct OpenAiExchange {
 
 // What is known of a stream besides its bytes.
 struct StreamFacts {
+  // Of the URLs of what is asked on it.
+  [[nodiscard]] std::string_view scheme() const { return is_tls ? "https" : "http"; }
+
   std::uint64_t number = 0;  // of this run, from 1
   StreamKey key;
   std::string name;         // the same for all its events
   std::string server_name;  // that the program asked for
   bool is_server = false;
+  bool is_tls = true;
   bool joined_late = false;
   bool seen_from_start = false;  // its making or its handshake was seen before any byte
   bool bytes_seen = false;
@@ -80,7 +84,7 @@ class Stream : private ExchangeListener {
 
   [[nodiscard]] Protocol protocol() const { return http_.protocol(); }
   [[nodiscard]] std::uint32_t exchanges() const { return http_.exchanges(); }
-  [[nodiscard]] std::size_t held_bytes() const { return http_.held_bytes(); }
+  [[nodiscard]] std::size_t held_bytes() const;
   [[nodiscard]] StreamVerdict verdict() const;
 
   OpenAiExchange& open_ai(std::uint32_t number, std::unique_ptr<AiExchange> ai);

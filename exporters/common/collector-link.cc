@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "exporters/common/limits.h"
 
@@ -55,16 +56,18 @@ Result<CollectorLink::Received, ExportError> CollectorLink::receive() {
       if (!message) return message.error();
       return Received(std::move(message.value()));
     }
+    if (std::exchange(drained_, false)) return Received(Nothing{});
     if (begin_ * kWord == filled_bytes_) begin_ = filled_bytes_ = 0;
     make_room(std::max<std::size_t>(expected.value(), 1));
+    const std::size_t space = buffer_.size() * kWord - filled_bytes_;
     ssize_t got = 0;
     do {
-      got = ::recv(socket_.get(), reinterpret_cast<char*>(buffer_.data()) + filled_bytes_,
-                   buffer_.size() * kWord - filled_bytes_, MSG_DONTWAIT);
+      got = ::recv(socket_.get(), reinterpret_cast<char*>(buffer_.data()) + filled_bytes_, space, MSG_DONTWAIT);
     } while (got < 0 && errno == EINTR);
     if (got < 0 && would_block(errno)) return Received(Nothing{});
     if (got <= 0) return Received(Ended{});
     filled_bytes_ += static_cast<std::size_t>(got);
+    drained_ = static_cast<std::size_t>(got) < space;
   }
 }
 

@@ -42,6 +42,7 @@ class CollectorLink {
   std::vector<std::uint64_t> buffer_;  // words: frames are aligned to them
   std::size_t filled_bytes_ = 0;       // of buffer_
   std::size_t begin_ = 0;              // where the next frame begins, in words
+  bool drained_ = false;               // the last read took all that there was
   std::string waiting_;                // answers not sent yet
 };
 

@@ -1,6 +1,7 @@
 #include "exporters/common/export-message.h"
 
 #include <capnp/message.h>
+#include <capnp/schema.h>
 #include <capnp/serialize.h>
 #include <export.capnp.h>
 #include <kj/exception.h>
@@ -36,6 +37,7 @@ std::string copy(capnp::Text::Reader text) { return {text.begin(), text.size()};
 // False where the batch is not what export.capnp says.
 bool copy_batch(schema::Batch::Reader from, ExportBatch& to) {
   to.first_sequence = from.getFirstSequence();
+  to.acknowledge_now = from.getAcknowledgeNow();
   const auto events = from.getEvents();
   if (to.first_sequence + events.size() < to.first_sequence) return false;
   to.events.reserve(events.size());
@@ -96,7 +98,8 @@ Result<Done, ExportError> read_event(Words event, const std::function<void(schem
     const auto root = reader.getRoot<schema::Event>();
     // An event of no type, or of one that this version does not know, has no JSON form.
     const auto which = static_cast<unsigned>(root.getData().which());
-    if (which == schema::Event::Data::UNSET || which > schema::Event::Data::SENSOR_LOSS) return false;
+    const unsigned known = capnp::Schema::from<schema::Event::Data>().asStruct().getUnionFields().size();
+    if (which == schema::Event::Data::UNSET || which >= known) return false;
     use(root);
     return true;
   });

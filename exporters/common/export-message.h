@@ -27,6 +27,7 @@ struct ExportHello {
 struct ExportBatch {
   std::uint64_t first_sequence = 0;
   std::vector<Words> events;  // in the frame: for read_event, while the frame lives
+  bool acknowledge_now = false;
 };
 
 struct ExportFinish {};

@@ -4,10 +4,12 @@
 #include <poll.h>
 #include <sys/prctl.h>
 
+#include <algorithm>
 #include <charconv>
 #include <csignal>
 #include <ctime>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/sandbox.h"
 #include "exporters/common/collector-link.h"
@@ -37,7 +39,7 @@ class Role {
     while (!exit_status_) {
       pollfd fds[2] = {{.fd = kOrdersFd, .events = POLLIN, .revents = 0}, {.fd = -1, .events = 0, .revents = 0}};
       if (link_) fds[1] = link_->wanted();
-      if (::poll(fds, 2, -1) < 0) {
+      if (::poll(fds, 2, acknowledge_in_ms()) < 0) {
         if (errno == EINTR) continue;
         log_error("%s", errno_fault("poll").text().c_str());
         return 1;
@@ -45,6 +47,7 @@ class Role {
       if (fds[0].revents != 0) take_order();
       if (exit_status_) break;
       if (link_ && fds[1].revents != 0) serve_link();
+      if (link_ && acknowledge_in_ms() == 0 && !acknowledge()) use_next_link();
     }
     return *exit_status_;
   }
@@ -71,22 +74,28 @@ class Role {
   // A new collector is heard once the old one's connection has been read to its end.
   void use_next_link() {
     link_.reset();
+    unwritten_bytes_ = 0;
+    acknowledge_at_ns_ = 0;
     if (next_) link_ = std::make_unique<CollectorLink>(std::move(next_));
   }
 
   void serve_link() {
     if (!link_->send_waiting()) return use_next_link();
-    while (link_ && !exit_status_ && link_->wanted().events == POLLIN) {
+    bool connected = true;
+    while (connected && !exit_status_ && link_->wanted().events == POLLIN) {
       auto received = link_->receive();
       if (!received) {
         log_error("the collector sent %s", describe(received.error()));
         exit_status_ = 1;
         return;
       }
-      if (std::holds_alternative<CollectorLink::Nothing>(received.value())) return;
-      if (std::holds_alternative<CollectorLink::Ended>(received.value())) return use_next_link();
-      if (!answer(std::get<ExportMessage>(received.value()))) use_next_link();
+      if (std::holds_alternative<CollectorLink::Nothing>(received.value())) break;
+      connected = !std::holds_alternative<CollectorLink::Ended>(received.value()) &&
+                  answer(std::get<ExportMessage>(received.value()));
     }
+    if (exit_status_) return;
+    connected = write() && connected;
+    if (!connected) use_next_link();
   }
 
   // False when the collector is gone.
@@ -113,13 +122,40 @@ class Role {
         return true;
       }
     }
+    received_ = last;
+    waited_for_ = waited_for_ || batch.acknowledge_now || !sink_->leaves_what_it_kept();
+    for (const Words event : batch.events) unwritten_bytes_ += event.size_bytes();
+    return unwritten_bytes_ < kWrittenTogetherBytes || write();
+  }
+
+  // Writes what was rendered. False when the collector is gone.
+  bool write() {
+    if (failure_ || unwritten_bytes_ == 0) return true;
+    unwritten_bytes_ = 0;
     const auto wrote = sink_->write();
     if (!wrote) return fail(wrote.error()), send_failure();
-    if (!kept_ || last > *kept_) kept_ = last;
-    return link_->send_acknowledge(last);
+    kept_ = std::max(kept_.value_or(0), received_);
+    if (waited_for_) return acknowledge();
+    if (acknowledge_at_ns_ == 0) acknowledge_at_ns_ = read_clock_ns(CLOCK_MONOTONIC) + kAcknowledgeDelayNs;
+    return true;
+  }
+
+  bool acknowledge() {
+    acknowledge_at_ns_ = 0;
+    waited_for_ = false;
+    return link_->send_acknowledge(received_);
+  }
+
+  // For poll(2).
+  [[nodiscard]] int acknowledge_in_ms() const {
+    if (acknowledge_at_ns_ == 0) return -1;
+    constexpr std::int64_t kMillisecond = 1'000'000;
+    const std::int64_t left = acknowledge_at_ns_ - read_clock_ns(CLOCK_MONOTONIC);
+    return static_cast<int>(std::max<std::int64_t>(left + kMillisecond - 1, 0) / kMillisecond);
   }
 
   bool answer_finish() {
+    (void)write();
     if (!failure_) {
       const auto finished = sink_->finish();
       if (!finished) {
@@ -142,9 +178,13 @@ class Role {
 
   std::unique_ptr<Sink> sink_;
   std::unique_ptr<CollectorLink> link_;
-  OwnedFd next_;                       // a newer connection, while link_ is not at its end
-  std::optional<std::uint64_t> kept_;  // the highest sequence that is where it belongs
-  std::optional<Fault> failure_;       // the output takes no more; the collector knows or will
+  OwnedFd next_;                        // a newer connection, while link_ is not at its end
+  std::uint64_t received_ = 0;          // the latest event of this link
+  std::size_t unwritten_bytes_ = 0;     // of events that were rendered
+  bool waited_for_ = false;             // the acknowledgement of what was received
+  std::int64_t acknowledge_at_ns_ = 0;  // at the latest; CLOCK_MONOTONIC, 0: nothing to acknowledge
+  std::optional<std::uint64_t> kept_;   // the highest sequence that is where it belongs
+  std::optional<Fault> failure_;        // the output takes no more; the collector knows or will
   std::optional<int> exit_status_;
 };
 

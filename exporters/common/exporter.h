@@ -42,6 +42,8 @@ class Sink {
   virtual ~Sink() = default;
   // Called once, first: the highest sequence that an earlier life of this sink left in the output.
   virtual Result<std::optional<std::uint64_t>> find_kept() = 0;
+  // Whether the next life will find there all that this one writes, acknowledged or not.
+  [[nodiscard]] virtual bool leaves_what_it_kept() const = 0;
   // Makes ready one event; each comes once, in order. Must not keep the reader.
   virtual void render(std::uint64_t sequence, schema::Event::Reader event) = 0;
   // All that was rendered goes where it belongs; it is acknowledged when this succeeds.

@@ -12,6 +12,10 @@ inline constexpr std::size_t kMostExportFrameBytes = std::size_t{16} << 20;
 inline constexpr int kMostExportNesting = 16;
 // A buffer that grew for a large frame is given back when it holds more than this for nothing.
 inline constexpr std::size_t kKeptBufferBytes = std::size_t{1} << 20;
+// Batches that came together are written together, unless they are larger.
+inline constexpr std::size_t kWrittenTogetherBytes = std::size_t{256} << 10;
+// How long an acknowledgement that nobody waits for may wait for others: each wakes the collector.
+inline constexpr std::int64_t kAcknowledgeDelayNs = 50'000'000;
 // Freed memory that is kept for the next large event: the frame and the line of one of 1 MiB, as they grow.
 inline constexpr int kKeptFreedBytes = 8 << 20;
 // Lines kept for the end while CMD has the terminal; beyond it they are written at once.

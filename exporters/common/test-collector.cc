@@ -83,10 +83,12 @@ void TestCollector::send_hello() {
 }
 
 void TestCollector::send_batch(std::uint64_t first, std::size_t count,
-                               const std::function<void(std::uint64_t, schema::Event::Builder)>& build) {
+                               const std::function<void(std::uint64_t, schema::Event::Builder)>& build,
+                               bool acknowledge_now) {
   capnp::MallocMessageBuilder message;
   auto batch = message.initRoot<schema::ToExporter>().initBatch();
   batch.setFirstSequence(first);
+  batch.setAcknowledgeNow(acknowledge_now);
   auto events = batch.initEvents(static_cast<unsigned>(count));
   for (unsigned i = 0; i < count; ++i) {
     capnp::MallocMessageBuilder one;

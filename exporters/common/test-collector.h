@@ -38,7 +38,8 @@ class TestCollector {
   void reconnect();
   void send_hello();
   void send_batch(std::uint64_t first, std::size_t count,
-                  const std::function<void(std::uint64_t sequence, schema::Event::Builder)>& build);
+                  const std::function<void(std::uint64_t sequence, schema::Event::Builder)>& build,
+                  bool acknowledge_now = true);
   void send_finish();
   void send_bytes(const std::string& bytes);
   ExporterAnswer receive();

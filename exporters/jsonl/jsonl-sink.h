@@ -22,6 +22,7 @@ class JsonlSink final : public Sink {
       : output_(std::move(output)), file_start_(file_start), hold_(hold) {}
 
   Result<std::optional<std::uint64_t>> find_kept() override;
+  [[nodiscard]] bool leaves_what_it_kept() const override { return output_.is_file(); }
   void render(std::uint64_t sequence, schema::Event::Reader event) override;
   Result<Done, SinkFailure> write() override;
   Result<Done, SinkFailure> finish() override;

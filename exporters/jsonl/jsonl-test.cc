@@ -135,6 +135,22 @@ TEST_CASE("a new collector is told what is kept, and what it sends again is not 
   CHECK(file.sequences() == range(1, 5));
 }
 
+TEST_CASE("what nobody waits for is acknowledged together, and soon") {
+  const ScratchFile file;
+  TestCollector collector(kJsonlExporter, file.fd(), kSinkIsFile, {});
+  expect_hello(collector, false, 0);
+  for (std::uint64_t first = 1; first <= 19; first += 3) collector.send_batch(first, 3, build, false);
+  ExporterAnswer answer = collector.receive();
+  while (answer.kind == Kind::acknowledge && answer.sequence < 21) answer = collector.receive();
+  CHECK(answer.kind == Kind::acknowledge);
+  CHECK(answer.sequence == 21);
+  CHECK(file.sequences() == range(1, 21));
+  collector.send_batch(22, 1, build, false);
+  collector.send_finish();
+  expect_acknowledged(collector, 22);
+  CHECK(collector.wait() == 0);
+}
+
 TEST_CASE("a full disk is said with the last whole event") {
   const ScratchFile file;
   rlimit before{};

@@ -113,14 +113,10 @@ ModelTally& Tally::row(const std::string& provider, const std::string& model) {
 
 void Tally::add_request(const std::string& provider, const std::string& model) { ++row(provider, model).requests; }
 
-void Tally::add_response(const std::string& provider, const std::string& model, schema::AiResponse::Reader response,
-                         bool incomplete) {
+void Tally::add_answer(const std::string& provider, const std::string& model, bool failed, bool incomplete,
+                       schema::Usage::Reader usage) {
   ModelTally& counts = row(provider, model);
-  const bool failed =
-      response.getStatusCode() >= 400 || response.hasError() || response.getSuccess() == schema::Tri::NO;
   ++(failed && !incomplete ? counts.errors : incomplete ? counts.incomplete : counts.answered);
-  if (!response.hasUsage()) return;
-  const auto usage = response.getUsage();
   bool cached = false;
   add_number(counts.tokens_in, usage.getPromptTokens(), counts.has_usage);
   add_number(counts.tokens_out, usage.getCompletionTokens(), counts.has_usage);

@@ -51,8 +51,9 @@ struct BlindSpotRow {
 class Tally {
  public:
   void add_request(const std::string& provider, const std::string& model);
-  void add_response(const std::string& provider, const std::string& model, schema::AiResponse::Reader response,
-                    bool incomplete);
+  // An ai.response or an ai.embedding.
+  void add_answer(const std::string& provider, const std::string& model, bool failed, bool incomplete,
+                  schema::Usage::Reader usage);
   void add_tool_call(const std::string& name);
   void set_coverage(schema::SensorCoverage::Reader coverage);
   void set_loss(schema::SensorLoss::Reader loss);

@@ -16,6 +16,7 @@ class TerminalSink final : public Sink {
   TerminalSink(ViewOptions options, Output output);
 
   Result<std::optional<std::uint64_t>> find_kept() override { return std::optional<std::uint64_t>{}; }
+  [[nodiscard]] bool leaves_what_it_kept() const override { return false; }
   void render(std::uint64_t sequence, schema::Event::Reader event) override;
   Result<Done, SinkFailure> write() override;
   Result<Done, SinkFailure> finish() override;

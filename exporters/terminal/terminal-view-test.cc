@@ -263,6 +263,36 @@ TEST_CASE("requests in flight at once are told apart by their number") {
   CHECK(screen.text() == "14:02:12.627 claude[4121]    ⚙ Read {\"path\":\"/etc/hosts\"}\n");
 }
 
+TEST_CASE("an embedding is asked for and answered like all else") {
+  Screen screen({.columns = 120});
+  screen.start();
+  screen.event(4121, "claude", [](auto e) {
+    auto data = e.getData().initAiRequest();
+    data.setRequestId("r1");
+    data.initProvider().setName("openai");
+    data.initModel().setId("text-embedding-3-small");
+    data.setRequestType("embedding");
+    data.initInput(2).set(0, "The food was good");
+    data.setInputCount(2);
+  });
+  screen.event(4121, "claude", [](auto e) {
+    auto data = e.getData().initAiEmbedding();
+    data.setRequestId("r1");
+    data.setStatusCode(200);
+    data.setSuccess(schema::Tri::YES);
+    data.setEmbeddingCount(2);
+    data.setDimensions(1536);
+    data.initUsage().setPromptTokens("14");
+    data.setLatencyMs(90);
+  });
+  screen.stop();
+  const std::string text = screen.text();
+  INFO(text);
+  CHECK(text.find("→ #1  openai  text-embedding-3-small  embedding  2 inputs  \"The food was good\"") !=
+        std::string::npos);
+  CHECK(text.find("← #1  200  0.09s  in 14  2 × 1,536 numbers") != std::string::npos);
+}
+
 TEST_CASE("errors speak in the provider's words, broken answers say what is missing") {
   Screen screen({.columns = 120});
   screen.start();

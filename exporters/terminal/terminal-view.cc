@@ -56,6 +56,8 @@ void TerminalView::on_event(schema::Event::Reader event) {
       return on_request(event, data.getAiRequest());
     case schema::Event::Data::AI_RESPONSE:
       return on_response(event, data.getAiResponse());
+    case schema::Event::Data::AI_EMBEDDING:
+      return on_embedding(event, data.getAiEmbedding());
     case schema::Event::Data::TOOL_CALL:
       return on_tool_call(event, data.getToolCall());
     case schema::Event::Data::TOOL_RESULT:

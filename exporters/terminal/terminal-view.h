@@ -63,6 +63,10 @@ class TerminalView {
   // One method an event type.
   void on_request(schema::Event::Reader event, schema::AiRequest::Reader request);
   void on_response(schema::Event::Reader event, schema::AiResponse::Reader response);
+  void on_embedding(schema::Event::Reader event, schema::AiEmbedding::Reader embedding);
+  // What answers of every kind begin with.
+  template <typename Answer>
+  StyledLine begin_answer(schema::Event::Reader event, Answer answer);
   void on_tool_call(schema::Event::Reader event, schema::ToolCall::Reader call);
   void on_tool_result(schema::Event::Reader event, schema::ToolResult::Reader result);
   void on_exec(schema::Event::Reader event, schema::ProcessExec::Reader exec);

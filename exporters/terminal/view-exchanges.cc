@@ -33,7 +33,7 @@ std::string provider_of(const std::string& name, schema::Event::Reader event) {
   return host.empty() ? "unknown" : host;
 }
 
-// What the user said since the model last spoke; nothing where only tools did.
+// What the user said since the model last spoke (nothing where only tools did), or the first text to embed.
 std::string_view last_user_words(schema::AiRequest::Reader request) {
   const auto messages = request.getMessages();
   for (unsigned i = messages.size(); i-- > 0;) {
@@ -42,7 +42,12 @@ std::string_view last_user_words(schema::AiRequest::Reader request) {
     if (role == "assistant") return {};
     if (role == "user" && message.getContent().size() > 0) return view_of(message.getContent());
   }
-  return {};
+  return request.getInput().size() > 0 ? view_of(request.getInput()[0]) : std::string_view{};
+}
+
+template <typename Answer>
+bool has_failed(Answer answer) {
+  return answer.getStatusCode() >= 400 || answer.hasError() || answer.getSuccess() == schema::Tri::NO;
 }
 
 std::string words_for_missing(std::string_view reason) {
@@ -133,6 +138,7 @@ void TerminalView::on_request(schema::Event::Reader event, schema::AiRequest::Re
     gap = 1;
   };
   count(request.getMessagesCount(), "msg", 1);
+  count(request.getInputCount(), "input", 1);
   count(request.getToolsCount(), "tool", 2);
   count(request.getImageCount(), "image", 0);
   const auto ext = event.getExt().getOispSensor();
@@ -153,21 +159,25 @@ void TerminalView::on_request(schema::Event::Reader event, schema::AiRequest::Re
   put(std::move(line), id);
 }
 
-void TerminalView::on_response(schema::Event::Reader event, schema::AiResponse::Reader response) {
-  const Request* request = find_request(response.getRequestId());
-  const auto ext = event.getExt().getOispSensor();
-  const bool incomplete = ext.getIncomplete().size() > 0;
+template <typename Answer>
+StyledLine TerminalView::begin_answer(schema::Event::Reader event, Answer answer) {
+  const Request* request = find_request(answer.getRequestId());
+  const bool incomplete = event.getExt().getOispSensor().getIncomplete().size() > 0;
+  const bool failed = has_failed(answer);
   const std::string provider =
-      request ? request->provider : provider_of(name_of(response.getProvider().getName()), event);
-  tally_.add_response(provider, request ? request->model : name_of(response.getModel().getId()), response, incomplete);
-
-  const std::int32_t status = response.getStatusCode();
-  const bool failed = status >= 400 || response.hasError() || response.getSuccess() == schema::Tri::NO;
+      request ? request->provider : provider_of(name_of(answer.getProvider().getName()), event);
+  tally_.add_answer(provider, request ? request->model : name_of(answer.getModel().getId()), failed, incomplete,
+                    answer.getUsage());
   const Style style = failed ? Style::bad : incomplete ? Style::warning : Style::received;
   StyledLine line = begin_line(event);
   line.add("← ", style);
   if (request != nullptr) line.add('#' + std::to_string(request->number), style);
-  line.field(status < 0 ? "no answer" : std::to_string(status), style);
+  const std::int32_t status = answer.getStatusCode();
+  return line.field(status < 0 ? "no answer" : std::to_string(status), style);
+}
+
+void TerminalView::on_response(schema::Event::Reader event, schema::AiResponse::Reader response) {
+  StyledLine line = begin_answer(event, response);
   FittedFields fields;
   if (response.getTimeToFirstTokenMs() >= 0) {
     fields.add("ttft " + short_duration(response.getTimeToFirstTokenMs()), Style::faint, 2);
@@ -175,15 +185,30 @@ void TerminalView::on_response(schema::Event::Reader event, schema::AiResponse::
   if (response.getLatencyMs() >= 0) fields.add(short_duration(response.getLatencyMs()), Style::plain, 1);
   if (response.hasUsage()) add_usage(fields, response.getUsage());
   fields.add(name_of(response.hasFinishReasonRaw() ? response.getFinishReasonRaw() : response.getFinishReason()));
-  fields.add(missing_words(ext.getIncomplete()), Style::warning);
+  fields.add(missing_words(event.getExt().getOispSensor().getIncomplete()), Style::warning);
   if (response.hasError()) fields.add(error_words(response.getError(), options_.columns), Style::bad);
   fields.append_to(line, options_.columns);
   // The answer's first words, where tools do not speak for it.
-  if (!failed && response.getToolCalls().size() == 0 && response.getChoices().size() > 0) {
+  if (!has_failed(response) && response.getToolCalls().size() == 0 && response.getChoices().size() > 0) {
     const auto message = response.getChoices()[0].getMessage();
     add_quote(line, quote(view_of(message.getContent()), options_.columns), Style::faint);
   }
   put(std::move(line), view_of(response.getRequestId()));
+}
+
+void TerminalView::on_embedding(schema::Event::Reader event, schema::AiEmbedding::Reader embedding) {
+  StyledLine line = begin_answer(event, embedding);
+  FittedFields fields;
+  if (embedding.getLatencyMs() >= 0) fields.add(short_duration(embedding.getLatencyMs()), Style::plain, 1);
+  if (embedding.hasUsage()) add_usage(fields, embedding.getUsage());
+  if (embedding.getEmbeddingCount() > 0 && embedding.getDimensions() > 0) {
+    const auto number = [](std::int32_t count) { return with_thousands(static_cast<std::uint64_t>(count)); };
+    fields.add(number(embedding.getEmbeddingCount()) + " × " + number(embedding.getDimensions()) + " numbers");
+  }
+  fields.add(missing_words(event.getExt().getOispSensor().getIncomplete()), Style::warning);
+  if (embedding.hasError()) fields.add(error_words(embedding.getError(), options_.columns), Style::bad);
+  fields.append_to(line, options_.columns);
+  put(std::move(line), view_of(embedding.getRequestId()));
 }
 
 void TerminalView::on_tool_call(schema::Event::Reader event, schema::ToolCall::Reader call) {

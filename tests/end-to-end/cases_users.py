@@ -2,6 +2,7 @@
 case and removed after it."""
 
 import contextlib
+import glob
 import os
 import pwd
 import shutil
@@ -53,7 +54,8 @@ def clients(bench):
     """The client and its plan where every user may read them."""
     folder = os.path.join(bench.folder, f"clients-{bench.next_number()}")
     shutil.copytree(CLIENTS, folder)
-    shutil.copy(os.path.join(ROOT, "demo", "answers.py"), folder)  # the client compares with it
+    for module in glob.glob(os.path.join(ROOT, "demo", "*.py")):
+        shutil.copy(module, folder)  # the client compares with them
     return os.path.join(folder, "client.py")
 
 

@@ -6,25 +6,25 @@ import json
 import re
 import zlib
 
-from harness import answers, check
+from harness import answers, check, dialects
 
-DIALECTS = {"/v1/chat/completions": answers.OpenAi, "/v1/messages": answers.Anthropic}
+DIALECTS = dialects.DIALECTS
 PID = re.compile(r"\bpid (\d+)\b")
 
 
 def compare(recording, entries, pids=None, joined_late=False):
     """`entries`: what the provider logged of the clients under this recording. A request that says `pid N` has
     to be attributed to N; `pids` are those allowed for others."""
-    expected = [entry for entry in entries if entry["path"].split("?")[0] in DIALECTS]
+    expected = [entry for entry in entries if dialects.find(entry["path"])]
     requests = recording.events("ai.request")
     responses = {}
-    for event in recording.events("ai.response"):
+    for event in recording.responses():
         name = event["data"]["request_id"]
         check(name not in responses, f"two responses to request {name}")
         responses[name] = event
     check(len(requests) == len(expected), f"{len(requests)} ai.request for {len(expected)} exchanges: "
           + difference([body_of(event) for event in requests], [base64.b64decode(e["request_body"]) for e in expected]))
-    check(len(responses) == len(expected), f"{len(responses)} ai.response for {len(expected)} exchanges")
+    check(len(responses) == len(expected), f"{len(responses)} answers for {len(expected)} exchanges")
 
     by_body = collections.defaultdict(list)
     for event in requests:
@@ -34,7 +34,7 @@ def compare(recording, entries, pids=None, joined_late=False):
         check(by_body[body], f"no ai.request with the body of exchange {entry['order']}: {body[:200]!r}")
         request = by_body[body].pop(0)
         name = request["data"]["request_id"]
-        check(name in responses, f"no ai.response to exchange {entry['order']}")
+        check(name in responses, f"no answer to exchange {entry['order']}")
         try:
             compare_exchange(entry, body, request, responses[name], pids)
         except Exception as reason:
@@ -77,6 +77,9 @@ def compare_exchange(entry, body, request, response, pids):
     http = request["ext"]["oisp_sensor"]["http"]
     check(http["method"] == entry["method"] and http["path"] == entry["path"], f"request line {http}")
     check(http["body_bytes"] == entry["request_bytes"], f"body_bytes {http['body_bytes']}")
+    check(request["data"]["dialect"] == dialects.find(entry["path"]).word, f"dialect {request['data']['dialect']}")
+    kind = "ai.embedding" if request["data"]["request_type"] == "embedding" else "ai.response"
+    check(response["event_type"] == kind, f"answered by {response['event_type']}")
 
     sensor = response["ext"]["oisp_sensor"]
     http = sensor["http"]
@@ -96,42 +99,43 @@ def compare_exchange(entry, body, request, response, pids):
 
 def compare_meaning(entry, request, data):
     """What the answer says, from the provider's own view of it."""
-    anthropic = entry["path"].startswith("/v1/messages")
+    dialect = dialects.find(entry["path"])
     if entry["status"] != 200:
+        kind, message = answers.ERRORS[entry["status"]]
         check(data["success"] is False, "success of an error")
-        check(data["error"]["message"] == answers.ERRORS[entry["status"]][1], f"error {data.get('error')}")
-        check(data["error"]["type"] == answers.ERRORS[entry["status"]][0], f"error {data.get('error')}")
+        check(data["error"]["message"] == message, f"error {data.get('error')}")
+        check(data["error"].get("type", kind) == kind, f"error {data.get('error')}")
         return
-    answer = (answers.Anthropic if anthropic else answers.OpenAi)(request)
-    check(data["success"] is True, f"success {data.get('success')}")
+    answer = dialect(request)
+    check(data["success"] is ("failed" not in answer.markers), f"success {data.get('success')}")
+    usage = data.get("usage", {})
+    check((usage.get("prompt_tokens"), usage.get("completion_tokens")) == answer.counts(), f"usage {usage}")
+    if isinstance(answer, dialects.Embeddings):
+        numbers = (data["input_count"], data["embedding_count"], data["dimensions"], data["total_tokens"])
+        expected = (len(answer.inputs), len(answer.inputs), answer.dimensions, answer.input_tokens)
+        check(numbers == expected, f"embedding {numbers}, not {expected}")
+        return
+    if answer.reason() is None:
+        return  # tokens were counted, nothing said
     check(data["model"]["id"] == request["model"], f"model {data['model']}")
     message = data["choices"][0]["message"]
-    if anthropic or not answer.calls:
-        check(message["content"] == answer.text, f"content {str(message.get('content'))[:200]}")
+    check(message.get("content") == answer.content(), f"content {str(message.get('content'))[:200]}")
     check(data.get("thinking", {}).get("content", "") == answer.thinking, f"thinking {data.get('thinking')}")
-
     calls = [(call["id"], call["name"], meaning(call["arguments"])) for call in data.get("tool_calls", [])]
-    check(calls == [expected_call(answer, number) for number in range(len(answer.calls))], f"tool calls {calls}")
-    reason = answer.stop_reason() if anthropic else answer.finish()
-    check(data["finish_reason_raw"] == reason, f"finish reason {data.get('finish_reason_raw')}")
-
-    usage = data.get("usage", {})
-    sent = anthropic or not answer.streamed or (request.get("stream_options") or {}).get("include_usage")
-    if sent:
-        numbers = (usage.get("prompt_tokens"), usage.get("completion_tokens"))
-        check(numbers == (answer.input_tokens, answer.output_tokens), f"usage {usage}")
-    else:
-        check(not usage, f"usage {usage}, but the provider sent none")
+    check(calls == expected_calls(answer), f"tool calls {calls}")
+    check(data["finish_reason_raw"] == answer.reason(), f"finish reason {data.get('finish_reason_raw')}")
 
 
 def meaning(arguments):
-    return json.loads(arguments) if isinstance(arguments, str) else arguments
+    """Arguments are an object, or a string that holds one, or the text that a tool takes."""
+    try:
+        return json.loads(arguments) if isinstance(arguments, str) else arguments
+    except ValueError:
+        return {"command": arguments}
 
 
-def expected_call(answer, number):
-    name, arguments = answer.calls[number]
-    prefix = "toolu_" if isinstance(answer, answers.Anthropic) else "call_"
-    return f"{prefix}{answer.name[:20]}{number}", name, arguments
+def expected_calls(answer):
+    return answer.own_calls() + [(answer.call_id(number), *call) for number, call in enumerate(answer.calls)]
 
 
 def compare_tools(recording, entries):
@@ -141,13 +145,9 @@ def compare_tools(recording, entries):
         if not entry["complete"] or entry["status"] != 200:
             continue
         request = json.loads(base64.b64decode(entry["request_body"]))
-        answer = DIALECTS[entry["path"].split("?")[0]](request)
-        calls += [expected_call(answer, number)[0] for number in range(len(answer.calls))]
-        for message in request["messages"]:
-            if message["role"] == "tool":
-                results.append(message["tool_call_id"])
-            elif isinstance(message["content"], list):
-                results += [part["tool_use_id"] for part in message["content"] if part["type"] == "tool_result"]
+        answer = dialects.find(entry["path"])(request)
+        calls += [call for call, *_ in expected_calls(answer)]
+        results += answer.results_in(request)
     seen = [event["data"]["call_id"] for event in recording.events("agent.tool_call")]
     check(sorted(seen) == sorted(calls), f"agent.tool_call {seen}, not {calls}")
     seen = [event["data"]["call_id"] for event in recording.events("agent.tool_result")]

@@ -23,7 +23,8 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 CLIENTS = os.path.join(HERE, "clients")
 LIBRARIES = "/usr/lib/x86_64-linux-gnu"
 sys.path.insert(0, os.path.join(ROOT, "demo"))
-import answers  # noqa: E402  (the provider's own answers say what has to be in the events)
+import answers  # noqa: E402,F401  (the provider's own answers say what has to be in the events)
+import dialects  # noqa: E402,F401
 
 # Made up; they must never appear in anything that the sensor writes.
 OPENAI_KEY = "sk-proj-e2e" + "Hq9" * 8 + "T3BlbkFJ" + "v2L" * 9
@@ -309,6 +310,11 @@ class Recording:
         with open(self.file) as file:
             events = [json.loads(line) for line in file]
         return [event for event in events if kind is None or event["event_type"] == kind]
+
+
+    def responses(self):
+        """The answers to the ai.requests: those to embeddings are events of their own."""
+        return [event for event in self.events() if event["event_type"] in ("ai.response", "ai.embedding")]
 
 
 class Bench:

@@ -11,15 +11,16 @@ import threading
 import time
 
 import plans
+from cases_boringssl import bun_program
 from cases_kills import chance
 from compare import body_of, compare_exchange
-from harness import CLIENTS, bpf_listed, case, check, copy_libssl, launcher_of, openssl_client, wait_for
+from harness import CLIENTS, Skip, bpf_listed, case, check, copy_libssl, launcher_of, openssl_client, wait_for
 from load import COUNTS, PYTHON, breakpoints, unique
 
 CYCLES = int(os.environ.get("CYCLES") or 20)
 AT_ONCE = 2
-# How much a client may use more at the end than after the first tenth; Node.js collects when it likes.
-MOST_GROWTH_KIB = {"openssl": 512, "python": 4096, "node": 65536}
+# How much a client may use more at the end than after the first tenth; Node.js and Bun collect when they like.
+MOST_GROWTH_KIB = {"openssl": 512, "python": 4096, "node": 65536, "bun": 65536, "bun-1.4": 65536}
 # One in so many recordings ends by kill -9 of everything.
 KILLED_EACH = 8
 
@@ -62,6 +63,13 @@ def start_clients(bench, until):
                Client(bench, "python", [PYTHON, f"{CLIENTS}/client.py", "connection", plan(), "2"], until, library())]
     if shutil.which("node"):
         clients.append(Client(bench, "node", ["node", f"{CLIENTS}/client.js", plan()], until))
+    for name, version in (("bun", "1.3.12"), ("bun-1.4", "1.4.5")):
+        try:
+            command = [bun_program(version), f"{CLIENTS}/fetch.mjs", plan()]
+        except Skip as reason:
+            print(f"     without {name}: {reason}", flush=True)
+        else:
+            clients.append(Client(bench, name, command, until))
     return clients
 
 

@@ -130,7 +130,7 @@ def compare_with_gaps(recording, entries, deaths, streams):
     check(events[-1]["event_type"] == "sensor.stop", f"the last event is {events[-1]['event_type']}")
 
     asked = [event["data"]["request_id"] for event in recording.events("ai.request")]
-    answered = [event["data"]["request_id"] for event in recording.events("ai.response")]
+    answered = [event["data"]["request_id"] for event in recording.responses()]
     check(sorted(asked) == sorted(answered), f"requests {set(asked) - set(answered)} have no response, "
           f"responses {set(answered) - set(asked)} no request")
     expected = [entry for entry in entries if entry["path"] in DIALECTS]
@@ -152,7 +152,7 @@ def find_damaged(recording, expected):
             body = body_of(event)
             check(body not in requests, f"a request is there twice: {body[-100:]!r}")
             requests[body] = event
-    for event in recording.events("ai.response"):
+    for event in recording.responses():
         name = event["data"]["request_id"]
         check(name not in responses, f"two responses to request {name}")
         responses[name] = event

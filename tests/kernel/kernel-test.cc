@@ -144,6 +144,14 @@ TEST_CASE("every byte of every call is recorded, once") {
   check_complete(watched.rig);
 }
 
+TEST_CASE("what lies behind two pointers is recorded where it is taken") {
+  Watched watched({"takes"});
+  watched.run();
+  const std::vector<std::size_t> wanted(std::begin(kSizes), std::end(kSizes));
+  CHECK(check_stream(watched.rig.of_kind(OISP_KIND_TLS_DATA), OISP_DIRECTION_READ) == wanted);
+  check_complete(watched.rig);
+}
+
 TEST_CASE("a session's life is told in order") {
   Watched watched({"calls"});
   watched.run();

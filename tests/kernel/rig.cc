@@ -54,7 +54,7 @@ std::uint64_t file_offset(const void* function) {
 }
 
 oisp_argument argument(std::uint8_t kind, std::uint8_t reg) {
-  return {.kind = kind, .reg = reg, .reserved = 0, .offset = 0};
+  return {.kind = kind, .reg = reg, .then = 0, .offset = 0};
 }
 
 // The descriptor's own uid, capabilities and nothing else, as the launcher gives them.
@@ -115,6 +115,12 @@ oisp_scan_answer fake_library_sites() {
   add_data(reinterpret_cast<const void*>(&fake_read), OISP_ROLE_READ, OISP_ARG_RETURN);
   add_data(reinterpret_cast<const void*>(&fake_write), OISP_ROLE_WRITE, OISP_ARG_RETURN);
   add_data(reinterpret_cast<const void*>(&fake_write_ex), OISP_ROLE_WRITE, OISP_ARG_POINTER_REGISTER);
+  oisp_site& take = add(reinterpret_cast<const void*>(&fake_take), OISP_ROLE_READ, 0);
+  take.buffer = {.kind = OISP_ARG_MEMORY,
+                 .reg = kFirst,
+                 .then = offsetof(fake_shown, data),
+                 .offset = offsetof(fake_session, shown)};
+  take.length = argument(OISP_ARG_REGISTER, kSecond);
   (void)add(reinterpret_cast<const void*>(&fake_handshake), OISP_ROLE_HANDSHAKE, OISP_SITE_HAS_RETURN);
   oisp_site& name = add(reinterpret_cast<const void*>(&fake_control), OISP_ROLE_SET_NAME, OISP_SITE_HAS_GUARD);
   name.buffer = argument(OISP_ARG_REGISTER, kFourth);

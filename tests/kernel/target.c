@@ -64,6 +64,23 @@ static int calls(void)
 	return memcmp(in, out, total) != 0;
 }
 
+// Takes what was shown, without a call that copies it.
+static int takes(void)
+{
+	struct fake_shown shown = {0};
+	struct fake_session session = {.shown = &shown};
+	size_t total = 0;
+
+	for (size_t i = 0; i < SIZES; i++)
+		total += (size_t)kSizes[i];
+	shown.data = patterned(total);
+	for (size_t i = 0; i < SIZES; i++) {
+		fake_take(&session, 0xabcdefUL << 32 | (unsigned)kSizes[i]);
+		fake_take(&session, 0xabcdefUL << 32); // nothing
+	}
+	return 0;
+}
+
 #define THREAD_CALLS 3000
 #define THREAD_BYTES 700
 static struct fake_session shared;
@@ -169,6 +186,8 @@ int main(int count, char **arguments)
 		return sockets(atoi(arguments[2]), atoi(arguments[3]));
 	if (strcmp(arguments[1], "calls") == 0)
 		return calls();
+	if (strcmp(arguments[1], "takes") == 0)
+		return takes();
 	if (strcmp(arguments[1], "threads") == 0)
 		return threads();
 	if (strcmp(arguments[1], "tree") == 0)

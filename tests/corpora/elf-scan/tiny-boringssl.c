@@ -6,7 +6,8 @@
 //   clang $F                      boring.so          SSL_read with SSL_peek inlined
 //   clang $F -DDROPPED            boring-dropped.so  the unused argument of the error function is gone
 //   clang $F -DFAR                boring-far.so      the copy is called through a pointer
-//   clang $F -DONE_PEEK           boring-peek.so     SSL_read calls SSL_peek
+//   clang $F -DONE_PEEK           boring-peek.so     SSL_read calls SSL_peek, and so does another
+//   clang $F -DONE_PEEK -DNO_READ boring-peeks.so    nobody takes what is peeked at
 //   clang $F -DINLINED            boring-inlined.so  SSL_read is inlined into what calls it
 //   clang $F -DREORDERED          boring-lines.so    the source's order is another
 //   clang --target=aarch64-linux-gnu $F              boring-aarch64.so
@@ -15,8 +16,11 @@ typedef struct ssl {
   int (*handshake)(struct ssl *);
   int (*read)(struct ssl *);
   int (*write)(struct ssl *, const void *, size_t);
-  const char *pending;
-  size_t left;
+  struct { // apart, as in the original
+    long version;
+    const char *pending;
+    size_t left;
+  } *s3;
   const char *name;
   int quic, state;
 } ssl;
@@ -74,7 +78,7 @@ APART int read_loop(ssl *s) {
     ERROR(226, 840);
     return -1;
   }
-  while (s->left == 0) {
+  while (s->s3->left == 0) {
     int result = do_handshake(s);
     if (result < 0) return result;
     if (result == 0) {
@@ -99,16 +103,18 @@ PEEK int peek(ssl *s, void *buffer, int size) {
   int result = read_loop(s);
   if (result <= 0) return result;
   if (size <= 0) return size;
-  size_t count = s->left < (size_t)size ? s->left : (size_t)size;
-  if (count != 0) copy(buffer, s->pending, count);
+  size_t count = s->s3->left < (size_t)size ? s->s3->left : (size_t)size;
+  if (count != 0) copy(buffer, s->s3->pending, count);
   return (int)count;
 }
 
 READ int ssl_read(ssl *s, void *buffer, int size) {
   int result = peek(s, buffer, size);
   if (result <= 0) return result;
-  s->pending += result;
-  s->left -= (size_t)result;
+#ifndef NO_READ
+  s->s3->pending += result;
+  s->s3->left -= (size_t)result;
+#endif
   return result;
 }
 
@@ -164,7 +170,7 @@ __attribute__((visibility("default"))) int use(void *context, const char *name, 
   if (!set_host_name(s, name) || do_handshake(s) != 1) return -1;
   int count = ssl_write(s, name, size) + ssl_write(s, buffer, 1) + receive(s, size) + receive(s, 1);
 #ifndef INLINED
-  count += ssl_read(s, buffer, size);
+  count += ssl_read(s, buffer, size) + peek(s, buffer, 1);
 #endif
   return count + ssl_shutdown(s);
 }

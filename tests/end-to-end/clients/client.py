@@ -19,7 +19,7 @@ import urllib.request
 import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../demo"))
-import answers  # noqa: E402
+import dialects  # noqa: E402
 
 URL = os.environ["DEMO_URL"]
 CONTEXT = ssl.create_default_context(cafile=os.environ["DEMO_CA"])
@@ -50,7 +50,7 @@ def expected(path, body):
     """The body that the provider answers with."""
     if path == "/echo":
         return body
-    request = (answers.OpenAi if "chat" in path else answers.Anthropic)(json.loads(body))
+    request = dialects.find(path)(json.loads(body))
     for marker in request.markers:
         if marker.startswith("error-"):
             return request.error(int(marker[6:]))

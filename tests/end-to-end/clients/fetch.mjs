@@ -1,8 +1,10 @@
 // fetch.mjs PLAN: sends a plan's requests with the runtime's own fetch (Bun, Deno, Node.js), one after the other on
-// kept connections, and says how many answers came whole. What /echo answers is compared byte for byte.
-import { readFileSync } from 'node:fs';
+// kept connections, and says how many answers came whole. What /echo answers is compared byte for byte. With UNTIL=FILE
+// it sends the plan over and over until that file is there, with PAUSE seconds between two requests; with AT_ONCE=1 all
+// of the plan at the same time.
+import { existsSync, readFileSync } from 'node:fs';
 
-const { DEMO_URL, DEMO_CA, OPENAI_API_KEY, ANTHROPIC_API_KEY } = process.env;
+const { DEMO_URL, DEMO_CA, OPENAI_API_KEY, ANTHROPIC_API_KEY, UNTIL, PAUSE, AT_ONCE } = process.env;
 const headers = {
   'Content-Type': 'application/json',
   Authorization: `Bearer ${OPENAI_API_KEY}`,
@@ -12,8 +14,8 @@ const headers = {
 // NODE_EXTRA_CA_CERTS and DENO_CERT.
 const tls = process.env.UNVERIFIED ? { rejectUnauthorized: false } : { ca: readFileSync(DEMO_CA, 'utf8') };
 
-async function send(step) {
-  const body = JSON.stringify(step.body).replace(/PID/g, process.pid);
+async function send(step, round) {
+  const body = JSON.stringify(step.body).replace(/PID/g, round ? `${process.pid} in round ${round}` : process.pid);
   try {
     const response = await fetch(DEMO_URL + step.path, { method: 'POST', headers, body, tls });
     const answer = await response.text();
@@ -24,6 +26,20 @@ async function send(step) {
 }
 
 let whole = 0;
+let sent = 0;
 const plan = JSON.parse(readFileSync(process.argv[2], 'utf8'));
-for (const step of plan) whole += (await send(step)) ? 1 : 0;
-console.log(`${whole} of ${plan.length} whole`);
+const isOver = () => UNTIL && existsSync(UNTIL);
+for (let round = 0; round === 0 || (UNTIL && !isOver()); ++round) {
+  if (AT_ONCE) {
+    whole += (await Promise.all(plan.map((step) => send(step, round)))).filter(Boolean).length;
+    sent += plan.length;
+    continue;
+  }
+  for (const step of plan) {
+    if (isOver()) break;
+    whole += (await send(step, round)) ? 1 : 0;
+    ++sent;
+    if (PAUSE) await new Promise((resolve) => setTimeout(resolve, 1000 * PAUSE));
+  }
+}
+console.log(`${whole} of ${sent} whole`);
