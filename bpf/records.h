@@ -263,7 +263,6 @@ struct oisp_site_slot {
 	struct oisp_site site;
 	__u32 file; /* the helper's number for the file */
 	__u32 in_use;
-	__u64 last_hit_ns; /* CLOCK_BOOTTIME, to the second or so: which file was used least */
 };
 
 /* Per-CPU, per-family counters of the map `counters`; all changed by atomic adds. */

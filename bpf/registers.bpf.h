@@ -23,6 +23,7 @@ static const volatile __u8 register_offsets[32] = {
 #define third_argument(regs) ((regs)->dx)
 #define fourth_argument(regs) ((regs)->cx)
 #define result(regs) ((regs)->ax)
+#define instruction(regs) (((const struct pt_regs *)(regs))->ip)
 
 #define system_call(regs) ((__s32)(regs)->orig_ax)
 #define call_argument_1(regs) ((regs)->di)
@@ -48,6 +49,7 @@ static const volatile __u8 register_offsets[32] = {
 #define third_argument(context) (((struct user_pt_regs *)(context))->regs[2])
 #define fourth_argument(context) (((struct user_pt_regs *)(context))->regs[3])
 #define result(context) (((struct user_pt_regs *)(context))->regs[0])
+#define instruction(context) (((const struct user_pt_regs *)(context))->pc)
 
 #define system_call(context) ((context)->syscallno)
 #define call_argument_1(context) ((context)->orig_x0)

@@ -1,5 +1,5 @@
 @0xd0fe9fe71b88aca2;
-# probe-helper <-> collector, over one AF_UNIX stream. The launcher makes a new pair of sockets for
+# probe-helper <-> collector, over one AF_UNIX stream. The supervisor makes a new pair of sockets for
 # each life of either end, so a connection never outlives the process it was made for.
 #
 # Each message is one Cap'n Proto stream frame of at most 256 KiB + 64 bytes. Neither side trusts the

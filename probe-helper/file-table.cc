@@ -161,7 +161,7 @@ Status FileTable::place_probes(std::uint32_t number, int file, const oisp_scan_a
     const oisp_site& site = answer.sites[i];
     if (!is_site_sound(file, site)) return Fault{.what = "compare a site", .error = EILSEQ};
     const std::uint32_t slot = first_slot(number) + i;
-    OISP_TRY(write_slot(slot, {.site = site, .file = number, .in_use = 1, .last_hit_ns = 0}));
+    OISP_TRY(write_slot(slot, {.site = site, .file = number, .in_use = 1}));
     entries.push_back({.offset = site.offset, .cookie = slot});
     if ((site.flags & OISP_SITE_HAS_RETURN) != 0) returns.push_back(entries.back());
   }

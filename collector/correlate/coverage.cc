@@ -265,7 +265,9 @@ void Coverage::report(schema::SensorCoverage::Builder builder, const Seen& seen,
 
   std::vector<const File*> named;
   for (const auto& [key, file] : files_) {
-    if (file.report.outcome != FileOutcome::no_tls_library) named.push_back(&file);
+    // Who maps a file and ends before it is opened has not used it for long; the next one brings it again.
+    const bool too_late = file.report.outcome == FileOutcome::open_failed && file.report.error == ESRCH;
+    if (file.report.outcome != FileOutcome::no_tls_library && !too_late) named.push_back(&file);
   }
   auto files = builder.initFiles(static_cast<unsigned>(named.size()));
   for (unsigned i = 0; i < named.size(); ++i) {

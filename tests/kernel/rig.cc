@@ -121,6 +121,7 @@ oisp_scan_answer fake_library_sites() {
                  .then = offsetof(fake_shown, data),
                  .offset = offsetof(fake_session, shown)};
   take.length = argument(OISP_ARG_REGISTER, kSecond);
+  answer.sites[answer.site_count++] = take;  // twice, as where overlay mounts show a file under two numbers
   (void)add(reinterpret_cast<const void*>(&fake_handshake), OISP_ROLE_HANDSHAKE, OISP_SITE_HAS_RETURN);
   oisp_site& name = add(reinterpret_cast<const void*>(&fake_control), OISP_ROLE_SET_NAME, OISP_SITE_HAS_GUARD);
   name.buffer = argument(OISP_ARG_REGISTER, kFourth);
