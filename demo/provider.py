@@ -53,6 +53,7 @@ import dialects
 MOST_BODY_BYTES = 64 << 20
 SLOW_PIECE_BYTES = 48
 SLOW_PAUSE_S = 0.002
+BREAK_PAUSE_S = 0.2
 
 
 def make_certificate(folder):
@@ -224,6 +225,7 @@ class Exchange(http.server.BaseHTTPRequestHandler):
     def drop(self):
         """Ends the connection in the middle, as a crashed server does: no TLS close, no last chunk."""
         self.close_connection = True
+        time.sleep(BREAK_PAUSE_S)  # a proxy in between passes on what came before, and not only the end
         socket.socket.shutdown(self.request, socket.SHUT_RDWR)
 
     def send_whole(self, status, body, content_type="application/json"):
