@@ -3,7 +3,9 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -11,6 +13,8 @@
 #include "cli/find-program.h"
 #include "cli/held-child.h"
 #include "cli/output-file.h"
+#include "cli/process-files.h"
+#include "cli/scan-report.h"
 #include "tests/catch.h"
 
 using namespace oisp;
@@ -133,4 +137,57 @@ TEST_CASE("a held child executes on a word only, and says why it cannot") {
   CHECK(shell->let_go() == 0);
   REQUIRE(::waitpid(shell->pid(), &status, 0) == shell->pid());
   CHECK(WEXITSTATUS(status) == 9);
+}
+
+TEST_CASE("of a process's mappings those count that are code of a file") {
+  const auto code = parse_mapping("7f3c00028000-7f3c0017d000 r-xp 00028000 fe:01 1441793    /usr/lib/a b\\012c.so");
+  REQUIRE(code.has_value());
+  CHECK(code->begin == 0x7f3c00028000);
+  CHECK(code->end == 0x7f3c0017d000);
+  CHECK(code->inode == 1441793);
+  CHECK(code->path == "/usr/lib/a b\nc.so");
+  CHECK_FALSE(code->deleted);
+  const auto deleted = parse_mapping("00400000-00452000 r-xp 00000000 08:02 17 /tmp/gone (deleted)");
+  REQUIRE(deleted.has_value());
+  CHECK(deleted->path == "/tmp/gone");
+  CHECK(deleted->deleted);
+  for (const char* other :
+       {"7f3c00000000-7f3c00028000 r--p 00000000 fe:01 1441793 /usr/lib/libc.so", "",
+        "7ffd1b5f2000-7ffd1b5f4000 r-xp 00000000 00:00 0 [vdso]", "7ffd1b5f2000-7ffd1b5f4000 r-xp 00000000 00:00 0",
+        "7f3c00028000", "xyz-1 r-xp 0 0:0 1 /a", "7f3c00028000-7f3c0017d000 r-xp 00028000 fe:01"}) {
+    CHECK_FALSE(parse_mapping(other).has_value());
+  }
+}
+
+TEST_CASE("a process's own files are found, its program first") {
+  auto own = open_process_files(::getpid());
+  REQUIRE(own.ok());
+  REQUIRE_FALSE(own->files.empty());
+  CHECK(own->unread.empty());
+  std::error_code error;
+  CHECK(own->files[0].path == std::filesystem::read_symlink("/proc/self/exe", error).string());
+  CHECK(std::ranges::any_of(own->files, [](const FoundFile& file) { return file.name.starts_with("libc.so"); }));
+  CHECK(open_process_files(999'999'999).error().exit_status == kFailure);
+}
+
+TEST_CASE("what the scanner said of a file is shown with its reason, and escaped") {
+  oisp_scan_answer found{};
+  found.outcome = OISP_SCAN_FOUND;
+  found.site_count = 3;
+  std::strcpy(found.family, "OpenSSL 3");
+  std::strcpy(found.reason, "the names of its functions");
+  found.sites[0] = {.offset = 0x1000, .role = OISP_ROLE_READ, .flags = OISP_SITE_HAS_RETURN};
+  found.sites[1] = {.offset = 0x2000, .role = OISP_ROLE_READ};
+  found.sites[2] = {.offset = 0x3000, .role = 99};
+  CHECK(scan_report("/a", found, false) ==
+        "/a\n  OpenSSL 3, found by the names of its functions; probed at: 1 ?, 2 read\n");
+  CHECK(scan_report("/a", found, true).find("0x1000  read, and its return\n") != std::string::npos);
+  CHECK(scan_report_json("/a", found) ==
+        R"({"path":"/a","outcome":"found","family":"OpenSSL 3","found_by":"the names of its functions",)"
+        R"("sites":[{"role":"read","offset":4096},{"role":"read","offset":8192},{"role":"?","offset":12288}]})"
+        "\n");
+  oisp_scan_answer refused{};
+  refused.outcome = OISP_SCAN_REFUSED;
+  std::strcpy(refused.reason, "rustls: not \x1b supported yet");
+  CHECK(scan_report("/\x1b", refused, true) == "/\\x1b\n  not read: rustls: not \\x1b supported yet\n");
 }

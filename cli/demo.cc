@@ -10,8 +10,9 @@
 
 #include "cli/exit-status.h"
 #include "cli/find-program.h"
+#include "cli/held-child.h"
 #include "cli/identity.h"
-#include "cli/start-launcher.h"
+#include "cli/installation.h"
 #include "cli/subcommands.h"
 
 namespace oisp {

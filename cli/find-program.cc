@@ -37,13 +37,13 @@ constexpr std::size_t kShebangBytes = 256;
 class OpenedFiles {
  public:
   void open(const std::string& path) {
-    OwnedFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+    OwnedFd file = open_regular_file(path);
     struct stat status {};
-    if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return;
+    if (!file || ::fstat(file.get(), &status) != 0) return;
     const Key key{status.st_dev, status.st_ino};
     if (std::find(seen_.begin(), seen_.end(), key) != seen_.end()) return;
     seen_.push_back(key);
-    files_.push_back({.name = path.substr(path.rfind('/') + 1), .fd = std::move(file)});
+    files_.push_back({.name = path.substr(path.rfind('/') + 1), .path = path, .fd = std::move(file)});
   }
   [[nodiscard]] std::size_t size() const { return files_.size(); }
   std::vector<FoundFile> take() { return std::move(files_); }
@@ -94,6 +94,15 @@ std::vector<std::string> interpreters_of(const std::string& path) {
 }
 
 }  // namespace
+
+OwnedFd open_regular_file(const std::string& path) {
+  OwnedFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  struct stat status {};
+  if (!file || ::fstat(file.get(), &status) != 0) return {};
+  if (S_ISREG(status.st_mode)) return file;
+  errno = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
+  return {};
+}
 
 Result<std::string, Refusal> find_program(const std::string& name) {
   if (name.find('/') != std::string::npos) {

@@ -15,8 +15,12 @@ Result<std::string, Refusal> find_program(const std::string& name);
 
 struct FoundFile {
   std::string name;  // without its folder
+  std::string path;
   OwnedFd fd;
 };
+
+// A file that is regular, opened for reading; errno otherwise.
+OwnedFd open_regular_file(const std::string& path);
 
 // The TLS libraries in the loader's usual folders.
 std::vector<FoundFile> open_tls_libraries();

@@ -67,6 +67,24 @@ Runner declare_demo(CLI::App& app) {
   };
 }
 
+Runner declare_ssl_info(CLI::App& app) {
+  auto options = std::make_shared<SslInfoOptions>();  // shared by CLI11, which fills it, and the runner
+  app.footer("\nWithout PATH and --pid: the TLS libraries of this system.");
+  app.add_option("PATH", options->paths, "Program files, libraries, or names of programs")->type_name("");
+  app.add_option("-p,--pid", options->pid, "All files that a running process executes")
+      ->check(CLI::PositiveNumber)
+      ->type_name("PID");
+  app.add_option("--format", options->format, "Text, or a line of JSON for each file")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->type_name("text|json");
+  app.add_flag("--detailed", options->detailed, "Each place that is probed; of a process, each file");
+  return [options](const Words& command) {
+    if (command.empty()) return ssl_info(*options);
+    tell_user("To see what a command uses while it runs: oisp-sensor ssl-info --pid PID");
+    return kUsage;
+  };
+}
+
 struct Subcommand {
   const char* name;
   const char* summary;
@@ -77,6 +95,7 @@ constexpr Subcommand kSubcommands[] = {
     {"record", "Run a program, or attach to one, and capture its AI traffic", declare_record},
     {"show", "Show, or follow, a file that record wrote", declare_show},
     {"demo", "Capture small clients of a provider on loopback that comes along", declare_demo},
+    {"ssl-info", "Say which program files hold a TLS library that can be read", declare_ssl_info},
 };
 
 struct Declared {

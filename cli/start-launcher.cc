@@ -3,8 +3,8 @@
 #include <sys/stat.h>
 
 #include <csignal>
-#include <filesystem>
 
+#include "cli/installation.h"
 #include "ipc-schema/order.h"
 
 namespace oisp {
@@ -19,24 +19,10 @@ bool exists(const std::string& path) {
   return ::stat(path.c_str(), &status) == 0;
 }
 
-// In the build tree beside us; where installed, in libexec.
-Result<std::string, Refusal> find_launcher() {
-  const std::string folder = own_folder();
-  for (const char* place : {"/oisp-launcher", "/../libexec/oisp-sensor/oisp-launcher"}) {
-    if (exists(folder + place)) return std::filesystem::path(folder + place).lexically_normal().string();
-  }
-  return Refusal{kFailure, "oisp-launcher is not installed beside " + folder + "; install oisp-sensor again."};
-}
-
 }  // namespace
 
-std::string own_folder() {
-  std::error_code error;
-  return std::filesystem::read_symlink("/proc/self/exe", error).parent_path().string();
-}
-
 Result<HeldLauncher, Refusal> make_launcher() {
-  auto launcher = find_launcher();
+  auto launcher = find_part("oisp-launcher");
   if (!launcher) return launcher.error();
   HeldChild::Program program{.path = *launcher, .words = {*launcher}, .prepare = nullptr};
   const bool through_sudo = ::geteuid() != 0;

@@ -16,7 +16,4 @@ struct HeldLauncher {
 // Call while still root, where we are.
 Result<HeldLauncher, Refusal> make_launcher();
 
-// The folder of this executable.
-std::string own_folder();
-
 }  // namespace oisp

@@ -37,4 +37,13 @@ int show(const ShowOptions& options);
 
 int demo(const RecordOptions& options);
 
+// Without both, the TLS libraries in the loader's usual folders.
+struct SslInfoOptions {
+  std::vector<std::string> paths;  // or names of programs
+  pid_t pid = 0;                   // 0: none
+  std::string format = "text";
+  bool detailed = false;
+};
+int ssl_info(const SslInfoOptions& options);
+
 }  // namespace oisp

@@ -19,7 +19,7 @@ struct oisp_scan_answer {
   std::uint32_t outcome;
   std::uint32_t site_count;
   char family[32];   // "OpenSSL 3.0"; NUL-terminated, empty where unknown
-  char reason[160];  // NUL-terminated, printable ASCII; empty where found
+  char reason[160];  // NUL-terminated, printable ASCII; where found, what gave the functions away
   struct oisp_site sites[OISP_SCAN_MOST_SITES];
 };
 

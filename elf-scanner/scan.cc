@@ -167,6 +167,7 @@ oisp_scan_answer scan_elf(std::span<const std::uint8_t> file, Decoder& decoder) 
     find_openssl_sites(*image, decoder, functions, answer);
     if (!has_role(answer, OISP_ROLE_READ) || !has_role(answer, OISP_ROLE_WRITE)) return refuse(kNotInCode);
     answer.outcome = OISP_SCAN_FOUND;
+    set_text(answer.reason, "the names of its functions");
     name_family(*image, answer);
     return answer;
   }
@@ -175,6 +176,7 @@ oisp_scan_answer scan_elf(std::span<const std::uint8_t> file, Decoder& decoder) 
     if (!boringssl.refusal.empty()) return refuse(boringssl.refusal);
     answer.outcome = OISP_SCAN_FOUND;
     set_text(answer.family, "BoringSSL");
+    set_text(answer.reason, "the errors that its code reports");
     return answer;
   }
   if (const std::string_view reason = find_marker(*image); !reason.empty()) return refuse(reason);

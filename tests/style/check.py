@@ -23,7 +23,7 @@ MAY_INCLUDE = {
     "elf-scanner": {"bpf", "ipc-schema/order.h"},
     "collector": {"ipc-schema", "bpf"},
     "exporters": {"ipc-schema"},
-    "cli": {"ipc-schema", "exporters/terminal", "exporters/common"},
+    "cli": {"ipc-schema", "exporters/terminal", "exporters/common", "elf-scanner/scan-answer.h"},
 }
 # What parses, and what the privileged side therefore never includes.
 PARSERS = re.compile(r"uv\.h|simdjson|llhttp|zlib|re2/|capstone|elf\.h|sodium|CLI/|base/event-loop")

@@ -1,0 +1,112 @@
+"""What the sensor says before anything is captured: ssl-info. As root, and as a user without any right."""
+
+import contextlib
+import json
+import os
+import pwd
+import shutil
+import subprocess
+
+from harness import LIBRARIES, PATIENCE_S, Skip, case, check, copy_libssl, need
+
+NOBODY = pwd.getpwnam("nobody")
+WRITES = {"read", "write"}
+
+
+def as_user(user):
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
+
+
+def ask(bench, *arguments, plain=False):
+    """Runs the sensor; its result. `plain`: as a user who may do nothing."""
+    program = open_copy(bench) if plain else bench.sensor
+    return subprocess.run([program, *arguments], text=True, capture_output=True, timeout=PATIENCE_S, cwd="/",
+                          env=bench.environment(), **as_user(NOBODY if plain else None))
+
+
+def open_copy(bench):
+    """The built programs where everybody may execute them."""
+    folder = os.path.join(bench.folder, "build")
+    if not os.path.exists(folder):
+        os.mkdir(folder, 0o755)
+        for name in ("oisp-sensor", "oisp-elf-scanner"):
+            shutil.copy(os.path.join(bench.build, name), folder)
+            os.chmod(os.path.join(folder, name), 0o755)
+    return os.path.join(folder, "oisp-sensor")
+
+
+def told(result):
+    """The lines of JSON, by path."""
+    check("Traceback" not in result.stderr, result.stderr)
+    return {entry["path"]: entry for entry in map(json.loads, result.stdout.splitlines())}
+
+
+@contextlib.contextmanager
+def waiting_client(bench, user=None, **more):
+    """A process that has libssl mapped and does nothing."""
+    need("/usr/bin/python3")
+    command = ["/usr/bin/python3", "-c", "import ssl; print('there', flush=True); input()"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/",
+                               env=bench.environment(**more), **as_user(user))
+    try:
+        check(process.stdout.readline() == b"there\n", "the client did not start")
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@case
+def ssl_info_of_files(bench):
+    library = os.path.realpath(os.path.join(LIBRARIES, "libssl.so.3"))
+    if not os.path.exists(library):
+        raise Skip(f"no {library}")
+    for plain in (False, True):
+        result = ask(bench, "ssl-info", "--format", "json", library, "true", "/etc/passwd", plain=plain)
+        check(result.returncode == 0, f"status {result.returncode}: {result.stderr}")
+        entries = told(result)
+        found = entries[library]
+        check(found["outcome"] == "found" and found["family"].startswith("OpenSSL 3"), f"it says: {found}")
+        check({site["role"] for site in found["sites"]} >= WRITES, f"sites: {found['sites']}")
+        check(entries[os.path.realpath(shutil.which("true"))]["outcome"] == "none", f"it says: {entries}")
+        check(entries["/etc/passwd"]["outcome"] == "unsupported", f"it says: {entries}")
+        check(library in ask(bench, "ssl-info", plain=plain).stdout, "the system's own library is not listed")
+        text = ask(bench, "ssl-info", "--detailed", library, plain=plain).stdout
+        check("handshake" in text and "0x" in text, f"it says: {text}")
+
+
+@case
+def ssl_info_says_why_not(bench):
+    fifo = os.path.join(bench.folder, "fifo")
+    os.mkfifo(fifo)
+    for path in ("/nonexistent", "no-such-program-anywhere", "/etc", fifo):
+        result = ask(bench, "ssl-info", path)
+        check(result.returncode == 1 and path in result.stderr and not result.stdout, f"{path}: {result}")
+    result = ask(bench, "ssl-info", "/etc/shadow", "true", plain=True)
+    check(result.returncode == 1 and "denied" in result.stderr, f"it says: {result}")
+    check("true" in result.stdout, "one that cannot be read hides the others")
+    hostile = os.path.join(bench.folder, "bad\x1b[31m")
+    with open(hostile, "wb") as file:
+        file.write(b"\x7fELF" + bytes(range(256)) * 64)
+    result = ask(bench, "ssl-info", hostile)
+    check("\x1b" not in result.stdout + result.stderr, "a file's name reached the terminal as it is")
+    check(ask(bench, "ssl-info", "--", "true").returncode == 2, "a command is no option of ssl-info")
+
+
+@case
+def ssl_info_of_a_process(bench):
+    folder = copy_libssl(bench)
+    library = os.path.join(folder, "libssl.so.3")
+    with waiting_client(bench, LD_LIBRARY_PATH=folder) as client:
+        entries = told(ask(bench, "ssl-info", "--pid", str(client.pid), "--format", "json"))
+        check(entries.get(library, {}).get("outcome") == "found", f"it says: {entries}")
+        os.remove(library)  # root sees it all the same
+        entries = told(ask(bench, "ssl-info", "--pid", str(client.pid), "--format", "json"))
+        check(entries.get(library, {}).get("outcome") == "found", f"of a deleted file it says: {entries}")
+        result = ask(bench, "ssl-info", "--pid", str(client.pid), plain=True)
+        check(result.returncode == 3 and "sudo" in result.stderr, f"of another's process: {result}")
+    result = ask(bench, "ssl-info", "--pid", str(client.pid))
+    check(result.returncode == 1 and str(client.pid) in result.stderr, f"of one that is gone: {result}")
+    with waiting_client(bench, user=NOBODY) as client:
+        result = ask(bench, "ssl-info", "--pid", str(client.pid), plain=True)
+        check(result.returncode == 0 and "OpenSSL 3" in result.stdout, f"of an own process: {result}")
