@@ -5,6 +5,7 @@
 #include "collector/ai/anthropic-block.h"
 #include "collector/ai/dialect.h"
 #include "collector/ai/json-text.h"
+#include "collector/ai/usage.h"
 
 namespace oisp::ai {
 namespace {
@@ -37,31 +38,20 @@ Tool read_tool(JsonReader& reader, JsonValue value) {
   return tool;
 }
 
-void read_usage(JsonReader& reader, JsonValue value, Response& response) {
-  Usage& usage = response.usage;
-  reader.each_field(value, [&](std::string_view key, JsonValue field) {
-    if (key == "input_tokens") {
-      reader.read_raw(field, usage.prompt_tokens);
-    } else if (key == "output_tokens") {
-      reader.read_raw(field, usage.completion_tokens);
-    } else if (key == "cache_read_input_tokens") {
-      reader.read_raw(field, usage.cached_tokens);
-    } else if (key == "cache_creation_input_tokens") {
-      reader.read_raw(field, usage.cache_creation_tokens);
-    } else if (key == "cache_creation") {
-      reader.read_raw(field, usage.cache_creation);
-    } else if (key == "server_tool_use") {
-      reader.read_raw(field, usage.server_tool_use);
-    } else if (key == "output_tokens_details") {
-      reader.each_field(field, [&](std::string_view name, JsonValue number) {
-        if (name == "thinking_tokens") {
-          reader.read_raw(number, usage.reasoning_tokens);
-        }
-      });
-    } else if (key == "service_tier") {
-      (void)reader.read_text(field, response.service_tier);
-    }
-  });
+void read_usage_of(JsonReader& reader, JsonValue value, Response& response) {
+  read_usage(reader, value,
+             {{{}, "input_tokens", &Usage::prompt_tokens},
+              {{}, "output_tokens", &Usage::completion_tokens},
+              {{}, "cache_read_input_tokens", &Usage::cached_tokens},
+              {{}, "cache_creation_input_tokens", &Usage::cache_creation_tokens},
+              {{}, "cache_creation", &Usage::cache_creation},
+              {{}, "server_tool_use", &Usage::server_tool_use},
+              {"output_tokens_details", "thinking_tokens", &Usage::reasoning_tokens}},
+             response.usage, [&](std::string_view key, JsonValue field) {
+               if (key == "service_tier") {
+                 (void)reader.read_text(field, response.service_tier);
+               }
+             });
 }
 
 // What the blocks of an answer say, as its one choice.
@@ -229,7 +219,7 @@ void AnthropicMessagesDecoder::read_response(JsonReader& reader, JsonObject& bod
     } else if (key == "stop_reason") {
       (void)reader.read_text(field, stop_reason);
     } else if (key == "usage") {
-      read_usage(reader, field, response);
+      read_usage_of(reader, field, response);
     } else if (key == "input_tokens") {
       reader.read_raw(field, response.usage.prompt_tokens);  // all that count_tokens answers
     } else if (key == "error") {
@@ -289,7 +279,7 @@ void AnthropicMessagesDecoder::on_message_start(JsonReader& reader, JsonObject& 
     } else if (key == "role") {
       (void)reader.read_text(field, role_);
     } else if (key == "usage") {
-      read_usage(reader, field, streamed_);
+      read_usage_of(reader, field, streamed_);
     }
   });
 }
@@ -298,7 +288,7 @@ void AnthropicMessagesDecoder::on_message_delta(JsonReader& reader, JsonObject& 
   (void)reader.restart(event);  // its type was looked up before
   reader.each_field(event, [&](std::string_view key, JsonValue field) {
     if (key == "usage") {
-      read_usage(reader, field, streamed_);
+      read_usage_of(reader, field, streamed_);
     } else if (key == "delta") {
       reader.each_field(field, [&](std::string_view name, JsonValue value) {
         if (name == "stop_reason") {

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "collector/ai/dialect.h"
+#include "collector/ai/usage.h"
 
 namespace oisp::ai {
 namespace {
@@ -102,13 +103,9 @@ void EmbeddingsDecoder::read_response(JsonReader& reader, JsonObject& body, Resp
       count_one();
       take_embedding(reader, field, response);
     } else if (key == "usage") {
-      reader.each_field(field, [&](std::string_view name, JsonValue value) {
-        if (name == "prompt_tokens") {
-          reader.read_raw(value, response.usage.prompt_tokens);
-        } else if (name == "total_tokens") {
-          reader.read_raw(value, response.usage.total_tokens);
-        }
-      });
+      read_usage(reader, field,
+                 {{{}, "prompt_tokens", &Usage::prompt_tokens}, {{}, "total_tokens", &Usage::total_tokens}},
+                 response.usage);
     } else if (key == "prompt_eval_count") {
       reader.read_raw(field, response.usage.prompt_tokens);
     } else if (key == "total_duration") {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "collector/ai/dialect.h"
+#include "collector/ai/usage.h"
 
 namespace oisp::ai {
 namespace {
@@ -32,34 +33,6 @@ void read_part_source(JsonReader& reader, JsonValue value, ContentPart& part) {
       (void)reader.read_text(field, part.media_type);
     } else if (key == "filename" || key == "file_id") {
       (void)reader.read_text(field, part.name);
-    }
-  });
-}
-
-void read_usage(JsonReader& reader, JsonValue value, Usage& usage) {
-  reader.each_field(value, [&](std::string_view key, JsonValue field) {
-    if (key == "prompt_tokens") {
-      reader.read_raw(field, usage.prompt_tokens);
-    } else if (key == "completion_tokens") {
-      reader.read_raw(field, usage.completion_tokens);
-    } else if (key == "total_tokens") {
-      reader.read_raw(field, usage.total_tokens);
-    } else if (key == "prompt_tokens_details") {
-      reader.each_field(field, [&](std::string_view name, JsonValue detail) {
-        if (name == "cached_tokens") {
-          reader.read_raw(detail, usage.cached_tokens);
-        } else if (name == "cache_write_tokens") {
-          reader.read_raw(detail, usage.cache_creation_tokens);
-        }
-      });
-    } else if (key == "completion_tokens_details") {
-      reader.each_field(field, [&](std::string_view name, JsonValue detail) {
-        if (name == "reasoning_tokens") {
-          reader.read_raw(detail, usage.reasoning_tokens);
-        }
-      });
-    } else if (key == "prompt_cache_hit_tokens" && usage.cached_tokens.empty()) {
-      reader.read_raw(field, usage.cached_tokens);  // DeepSeek
     }
   });
 }
@@ -197,7 +170,15 @@ bool read_answer_field(JsonReader& reader, std::string_view key, JsonValue field
   } else if (key == "service_tier") {
     (void)reader.read_text(field, response.service_tier);
   } else if (key == "usage") {
-    read_usage(reader, field, response.usage);
+    read_usage(reader, field,
+               {{{}, "prompt_tokens", &Usage::prompt_tokens},
+                {{}, "completion_tokens", &Usage::completion_tokens},
+                {{}, "total_tokens", &Usage::total_tokens},
+                {"prompt_tokens_details", "cached_tokens", &Usage::cached_tokens},
+                {"prompt_tokens_details", "cache_write_tokens", &Usage::cache_creation_tokens},
+                {"completion_tokens_details", "reasoning_tokens", &Usage::reasoning_tokens},
+                {{}, "prompt_cache_hit_tokens", &Usage::cached_tokens, true}},  // DeepSeek
+               response.usage);
   } else if (key == "error") {
     read_error(reader, field, response.error);
   } else {

@@ -7,6 +7,7 @@
 #include "collector/ai/json-text.h"
 #include "collector/ai/openai-item.h"
 #include "collector/ai/openai-message.h"
+#include "collector/ai/usage.h"
 
 namespace oisp::ai {
 namespace {
@@ -59,32 +60,6 @@ constexpr std::array kDeltaEvents = std::to_array<DeltaEvent>({
     {"response.mcp_call_arguments.delta", {}, {}},
     {"response.code_interpreter_call_code.delta", {}, {}},
 });
-
-void read_usage(JsonReader& reader, JsonValue value, Usage& usage) {
-  reader.each_field(value, [&](std::string_view key, JsonValue field) {
-    if (key == "input_tokens") {
-      reader.read_raw(field, usage.prompt_tokens);
-    } else if (key == "output_tokens") {
-      reader.read_raw(field, usage.completion_tokens);
-    } else if (key == "total_tokens") {
-      reader.read_raw(field, usage.total_tokens);
-    } else if (key == "input_tokens_details") {
-      reader.each_field(field, [&](std::string_view name, JsonValue number) {
-        if (name == "cached_tokens") {
-          reader.read_raw(number, usage.cached_tokens);
-        } else if (name == "cache_write_tokens") {
-          reader.read_raw(number, usage.cache_creation_tokens);
-        }
-      });
-    } else if (key == "output_tokens_details") {
-      reader.each_field(field, [&](std::string_view name, JsonValue number) {
-        if (name == "reasoning_tokens") {
-          reader.read_raw(number, usage.reasoning_tokens);
-        }
-      });
-    }
-  });
-}
 
 class OpenAiResponsesDecoder final : public DialectDecoder {
  public:
@@ -225,7 +200,14 @@ void OpenAiResponsesDecoder::read_answer_field(JsonReader& reader, std::string_v
   } else if (key == "error") {
     read_error(reader, field, response.error);
   } else if (key == "usage") {
-    read_usage(reader, field, response.usage);
+    read_usage(reader, field,
+               {{{}, "input_tokens", &Usage::prompt_tokens},
+                {{}, "output_tokens", &Usage::completion_tokens},
+                {{}, "total_tokens", &Usage::total_tokens},
+                {"input_tokens_details", "cached_tokens", &Usage::cached_tokens},
+                {"input_tokens_details", "cache_write_tokens", &Usage::cache_creation_tokens},
+                {"output_tokens_details", "reasoning_tokens", &Usage::reasoning_tokens}},
+               response.usage);
   } else if (key == "input_tokens") {
     reader.read_raw(field, response.usage.prompt_tokens);  // all that counting them answers
   } else if (key == "incomplete_details") {

@@ -7,10 +7,10 @@ import signal
 import subprocess
 
 import plans
-from cases_clients import cached_packages
 from cases_http2 import front
 from compare import check_ledgers, compare
 from harness import CLIENTS, Failure, Provider, Skip, case, check, descendants, need, wait_for
+from packages import bun_program, program_of
 
 # With and without arguments that the optimiser dropped, and with calls through memory. OISP_TEST_ALL_VERSIONS=1
 # adds the others.
@@ -23,19 +23,8 @@ OTHER_CHROMIUM = "@sparticuz/chromium@131.0.1"
 DENO = "@deno/linux-x64-glibc@2.9.6"
 
 
-def program_of(package, name):
-    folder = os.path.join(cached_packages([package]), "node_modules", package.rsplit("@", 1)[0])
-    program = os.path.join(folder, name)
-    check(os.path.exists(program), f"{program} is missing")
-    return program
-
-
 # These tell nobody that they have read to the end of a connection: not until they free it, which no error marks.
 SILENT_ENDS = ["1.0.36", "1.1.8"]
-
-
-def bun_program(version):
-    return program_of(f"@oven/bun-linux-x64@{version}", "bin/bun")
 
 
 def bun_fetch(bench, version, **more):

@@ -8,6 +8,7 @@ import subprocess
 import plans
 from compare import compare
 from harness import CLIENTS, Skip, case, check, need
+from packages import cached_packages
 
 PYTHON = "/usr/bin/python3"  # Debian's, which has its packages and uses the system's libssl.
 PACKAGES = ["openai@6.49.0", "@anthropic-ai/sdk@1.11.0"]
@@ -120,26 +121,6 @@ def node(bench, program, plan):
 def node_https(bench):
     need("node")
     node(bench, "node", plans.everything())
-
-
-def cached_packages(packages):
-    """A folder with node_modules of these packages, from npm or an earlier run."""
-    name = "-".join(package.replace("/", "_") for package in packages)
-    cache = os.environ.get("OISP_TEST_CACHE") or os.path.expanduser("~/.cache/oisp-sensor-tests")
-    folder = os.path.join(cache, name)
-    if os.path.exists(os.path.join(folder, "installed")):
-        return folder
-    need("npm")
-    os.makedirs(folder, exist_ok=True)
-    command = ["npm", "install", "--prefix", folder, "--ignore-scripts", "--no-audit", "--no-fund", *packages]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=180)
-    except subprocess.TimeoutExpired:
-        raise Skip(f"npm does not answer (wanted {' '.join(packages)})") from None
-    if done.returncode != 0:
-        raise Skip(f"npm cannot install {' '.join(packages)}: {(done.stderr.strip().splitlines() or ['?'])[-1][:200]}")
-    open(os.path.join(folder, "installed"), "w").close()
-    return folder
 
 
 @case

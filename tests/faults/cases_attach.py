@@ -11,11 +11,11 @@ import threading
 import time
 
 import plans
-from cases_boringssl import bun_program
 from cases_kills import chance
 from compare import body_of, compare_exchange
 from harness import CLIENTS, Skip, bpf_listed, case, check, copy_libssl, launcher_of, openssl_client, wait_for
 from load import COUNTS, PYTHON, breakpoints, unique
+from packages import bun_program
 
 CYCLES = int(os.environ.get("CYCLES") or 20)
 AT_ONCE = 2
