@@ -85,6 +85,20 @@ Runner declare_ssl_info(CLI::App& app) {
   };
 }
 
+Runner declare_check(CLI::App& app) {
+  auto options = std::make_shared<CheckOptions>();  // shared by CLI11, which fills it, and the runner
+  app.footer(
+      "\nExit status: 0 ready, 3 without permission, 4 kernel or platform not supported, 1 otherwise not ready.");
+  app.add_option("--format", options->format, "Text, or one object of JSON")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->type_name("text|json");
+  return [options](const Words& command) {
+    if (command.empty()) return check(*options);
+    tell_user("check runs no command; to record one: oisp-sensor record -- CMD");
+    return kUsage;
+  };
+}
+
 struct Subcommand {
   const char* name;
   const char* summary;
@@ -95,6 +109,7 @@ constexpr Subcommand kSubcommands[] = {
     {"record", "Run a program, or attach to one, and capture its AI traffic", declare_record},
     {"show", "Show, or follow, a file that record wrote", declare_show},
     {"demo", "Capture small clients of a provider on loopback that comes along", declare_demo},
+    {"check", "Say whether recording would work here, and what is missing", declare_check},
     {"ssl-info", "Say which program files hold a TLS library that can be read", declare_ssl_info},
 };
 

@@ -120,7 +120,8 @@ int ssl_info(const SslInfoOptions& options) {
       report.add(library);
     }
   }
-  if (report.speaking() == 0 && !report.failed() && options.format != "json") say_nothing_found(options, process->files.size());
+  if (report.speaking() == 0 && !report.failed() && options.format != "json")
+    say_nothing_found(options, process->files.size());
   return report.failed() ? kFailure : kOk;
 }
 

@@ -1,6 +1,6 @@
 #include "cli/start-launcher.h"
 
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include <csignal>
 
@@ -14,12 +14,14 @@ namespace {
 constexpr const char* kSudo[] = {"/usr/bin/sudo", "/bin/sudo", "/usr/local/bin/sudo", "/run/wrappers/bin/sudo"};
 constexpr const char* kPrompt = "[sudo] oisp-sensor needs root for its launcher; password for %p: ";
 
-bool exists(const std::string& path) {
-  struct stat status {};
-  return ::stat(path.c_str(), &status) == 0;
-}
-
 }  // namespace
+
+std::string find_sudo() {
+  for (const char* sudo : kSudo) {
+    if (::access(sudo, F_OK) == 0) return sudo;
+  }
+  return {};
+}
 
 Result<HeldLauncher, Refusal> make_launcher() {
   auto launcher = find_part("oisp-launcher");
@@ -27,12 +29,9 @@ Result<HeldLauncher, Refusal> make_launcher() {
   HeldChild::Program program{.path = *launcher, .words = {*launcher}, .prepare = nullptr};
   const bool through_sudo = ::geteuid() != 0;
   if (through_sudo) {
-    for (const char* sudo : kSudo) {
-      if (!exists(sudo)) continue;
-      program.path = sudo;
-      program.words = {"sudo", "-p", kPrompt, "--", *launcher};
-    }
-    if (program.path == *launcher) {
+    program.path = find_sudo();
+    program.words = {"sudo", "-p", kPrompt, "--", *launcher};
+    if (program.path.empty()) {
       return Refusal{kNoPermission, "Capturing needs root, and sudo is not installed; run this as root."};
     }
   }

@@ -46,4 +46,9 @@ struct SslInfoOptions {
 };
 int ssl_info(const SslInfoOptions& options);
 
+struct CheckOptions {
+  std::string format = "text";
+};
+int check(const CheckOptions& options);
+
 }  // namespace oisp

@@ -1,4 +1,4 @@
-"""What the sensor says before anything is captured: ssl-info. As root, and as a user without any right."""
+"""What the sensor says before anything is captured: ssl-info and check. As root, and as a user without any right."""
 
 import contextlib
 import json
@@ -110,3 +110,40 @@ def ssl_info_of_a_process(bench):
     with waiting_client(bench, user=NOBODY) as client:
         result = ask(bench, "ssl-info", "--pid", str(client.pid), plain=True)
         check(result.returncode == 0 and "OpenSSL 3" in result.stdout, f"of an own process: {result}")
+
+
+def points(result):
+    """The JSON of check, its points by name."""
+    answer = json.loads(result.stdout)
+    check(answer["exit_status"] == result.returncode, f"status {result.returncode}, but {answer}")
+    check(answer["ready"] == (result.returncode == 0), f"it says: {answer}")
+    return {point["name"]: point for point in answer["points"]}
+
+
+@case
+def check_says_ready_where_recording_works(bench):
+    result = ask(bench, "check")
+    check(result.returncode == 0 and result.stdout.endswith("\nREADY\n"), f"it says: {result}")
+    for name, point in points(ask(bench, "check", "--format", "json")).items():
+        check(point["verdict"] in ("ok", "less") and point["found"], f"{name}: {point}")
+    check(ask(bench, "check", "--", "true").returncode == 2, "check runs no command")
+
+
+@case
+def check_says_what_is_missing(bench):
+    # A user without rights and without a terminal, and a part that is not there.
+    result = ask(bench, "check", plain=True)
+    check(result.returncode == 3 and result.stdout.endswith("\nNOT READY\n"), f"as nobody: {result}")
+    found = points(ask(bench, "check", "--format", "json", plain=True))
+    check(found["rights"]["verdict"] == "NO" and found["rights"]["advice"], f"as nobody: {found['rights']}")
+    check(found["installation"]["verdict"] == "NO" and "oisp-launcher" in found["installation"]["found"],
+          f"installation: {found['installation']}")
+    # What record would end with, too.
+    need("unshare", "setpriv")
+    for prefix, status, name in ((["unshare", "--pid", "--fork", "--mount-proc"], 4, "pid namespace"),
+                                 (["setpriv", "--bounding-set", "-bpf"], 3, "rights")):
+        asked = [[*prefix, bench.sensor, *words] for words in (["check", "--format", "json"], ["record", "--", "true"])]
+        answer, recorded = (subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S,
+                                           env=bench.environment()) for command in asked)
+        check(answer.returncode == status == recorded.returncode, f"{prefix}: {answer} {recorded}")
+        check(points(answer)[name]["verdict"] == "NO", f"{prefix}: {answer.stdout}")

@@ -23,7 +23,8 @@ MAY_INCLUDE = {
     "elf-scanner": {"bpf", "ipc-schema/order.h"},
     "collector": {"ipc-schema", "bpf"},
     "exporters": {"ipc-schema"},
-    "cli": {"ipc-schema", "exporters/terminal", "exporters/common", "elf-scanner/scan-answer.h"},
+    "cli": {"ipc-schema", "exporters/terminal", "exporters/common", "elf-scanner/scan-answer.h",
+            "bpf/records.h", "bpf/btf.h", "bpf/libbpf.h"},  # the last two are libbpf's
 }
 # What parses, and what the privileged side therefore never includes.
 PARSERS = re.compile(r"uv\.h|simdjson|llhttp|zlib|re2/|capstone|elf\.h|sodium|CLI/|base/event-loop")
