@@ -136,9 +136,9 @@ void FileFlow::add_polled(std::vector<pollfd>& polled) const {
   }
 }
 
-void FileFlow::advance() {
+void FileFlow::advance(bool stirred) {
   if (!ring_.is_empty()) take_from_ring();
-  while (opener_ && receive_from_opener()) {
+  while (stirred && opener_ && receive_from_opener()) {
   }
   if (jobs_.empty()) return;
   auto scanning = std::count_if(jobs_.begin(), jobs_.end(), [](const Job& job) { return job.scanner.valid(); });

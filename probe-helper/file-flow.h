@@ -26,8 +26,8 @@ class FileFlow {
 
   // Descriptors to wait for.
   void add_polled(std::vector<pollfd>& polled) const;
-  // Does what can be done now. Nothing here waits.
-  void advance();
+  // Does what can be done now; `stirred`: the opener may have answered. Nothing here waits.
+  void advance(bool stirred);
 
   [[nodiscard]] bool is_at_rest() const { return jobs_.empty() && (ring_.is_empty() || !opener_); }
 

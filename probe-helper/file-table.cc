@@ -99,6 +99,7 @@ void FileTable::finish(std::uint32_t number, std::uint32_t outcome, int error) {
   done.report.outcome = outcome;
   done.report.error = error;
   done.state = OISP_ENTRY_DONE;
+  has_news_ = true;
 }
 
 bool FileTable::is_done(const FileAtHand& file) const {
@@ -186,16 +187,18 @@ void FileTable::forget_unused(const oisp_file_key& key) {
 }
 
 const oisp_file_report* FileTable::next_report() {
-  for (std::uint32_t number = 1; number <= OISP_FILE_ENTRIES; ++number) {
+  for (std::uint32_t number = 1; has_news_ && number <= OISP_FILE_ENTRIES; ++number) {
     if (entry(number).state != OISP_ENTRY_DONE || entry(number).told != 0) continue;
     entry(number).told = 1;
     return &entry(number).report;
   }
+  has_news_ = false;
   return nullptr;
 }
 
 void FileTable::report_all() {
   for (std::uint32_t number = 1; number <= OISP_FILE_ENTRIES; ++number) entry(number).told = 0;
+  has_news_ = true;
 }
 
 }  // namespace oisp

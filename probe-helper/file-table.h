@@ -62,6 +62,7 @@ class FileTable {
 
   const KernelSide& kernel_;
   std::uint32_t victim_ = 0;  // the last that made room
+  bool has_news_ = true;      // the collector may not know all
 };
 
 // The key by which the kernel's records name the file behind `fd`, as far as fstat can tell.

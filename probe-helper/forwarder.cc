@@ -177,8 +177,8 @@ bool Forwarder::send_next() {
   return true;
 }
 
-bool Forwarder::advance() {
-  while (connection_ && receive()) {
+bool Forwarder::advance(bool stirred) {
+  while (stirred && connection_ && receive()) {
   }
   // Who has mapped one of them since the collector asked, is not without probes for long.
   if (std::exchange(announce_due_, false)) announce_mappings(kernel_);

@@ -28,8 +28,8 @@ class Forwarder {
 
   // The descriptor to wait for, if there is one.
   void add_polled(std::vector<pollfd>& polled) const;
-  // Answers requests and sends what can be sent. True if a span left.
-  bool advance();
+  // Answers requests, if there may be some, and sends what can be sent. True if a span left.
+  bool advance(bool stirred);
   // Records are there, but the collector does not take them now: looking at the ring is no use.
   [[nodiscard]] bool is_blocked() const;
 

@@ -67,6 +67,7 @@ class Helper {
   std::unique_ptr<Session> session_;
   bool has_all_ = false;  // all has been said that is to be in place before `ready`
   bool is_ready_ = false;
+  bool stirred_ = true;  // a descriptor may have something; else it is time alone that passed
   int empty_naps_ = 0;
 };
 
@@ -167,15 +168,15 @@ void Helper::wait() {
     }
   }
   const timespec pause{.tv_sec = 0, .tv_nsec = pause_ns};
-  const bool empty = ::ppoll(polled.data(), polled.size(), &pause, nullptr) == 0;
-  if (empty && empty_naps_ < kEmptyNaps) ++empty_naps_;
+  stirred_ = ::ppoll(polled.data(), polled.size(), &pause, nullptr) != 0;
+  if (!stirred_ && empty_naps_ < kEmptyNaps) ++empty_naps_;
   __atomic_store_n(&control.sleeping, 0, __ATOMIC_SEQ_CST);
 }
 
 int Helper::run() {
-  while (serve_orders()) {
-    session_->flow.advance();
-    if (session_->forwarder.advance()) empty_naps_ = 0;
+  while (!stirred_ || serve_orders()) {
+    session_->flow.advance(stirred_);
+    if (session_->forwarder.advance(stirred_)) empty_naps_ = 0;
     if (has_all_ && !is_ready_ && session_->flow.is_at_rest()) {
       is_ready_ = true;
       session_->forwarder.start();
