@@ -85,13 +85,15 @@ struct Process $doc("The process that did it. Identity is (boot, pid, start time
   tid @6 :Int64 = -1;
 }
 
-struct App $doc("The application, where it is known.") {
-  appId @0 :Text;
+struct App $doc("The application that the process looks like, by its program, package and arguments; any program may take another's name.") {
+  appId @0 :Text $doc("Its word in the catalogue (data/apps.cc): claude-code, codex, cursor, ollama, …");
   name @1 :Text;
   vendor @2 :Text;
   version @3 :Text;
-  category @4 :Text;
-  tier @5 :Text $doc("unknown, identified or profiled.");
+  category @4 :Text $doc("cli, dev_tools, chat or server.");
+  tier @5 :Text $doc("identified, where the catalogue has it; else unknown.");
+  isAiApp @6 :Tri $doc("Made for models: an agent, a chat, a server of models.");
+  isAiHost @7 :Tri $doc("Made for something else, with models inside or in its extensions.");
 }
 
 struct Source $doc("How it was seen.") {

@@ -4,23 +4,13 @@
 #include <string>
 
 #include "data/providers.h"
+#include "data/star-pattern.h"
 
 namespace oisp {
 namespace {
 
 // DNS names are no longer.
 constexpr std::size_t kLongestHost = 260;
-
-// One star stands for one or more characters.
-bool matches(std::string_view pattern, std::string_view host) {
-  const std::size_t star = pattern.find('*');
-  if (star == std::string_view::npos) {
-    return pattern == host;
-  }
-  const std::string_view before = pattern.substr(0, star);
-  const std::string_view after = pattern.substr(star + 1);
-  return host.size() > before.size() + after.size() && host.starts_with(before) && host.ends_with(after);
-}
 
 std::string_view without_port(std::string_view host) {
   const std::size_t colon = host.rfind(':');
@@ -40,7 +30,7 @@ std::string_view find_provider(std::string_view host) {
   std::string_view name = without_port(lower);
   name = name.ends_with('.') ? name.substr(0, name.size() - 1) : name;
   for (const ProviderHost& row : provider_hosts()) {
-    if (matches(row.host, lower) || matches(row.host, name)) {
+    if (matches_pattern(row.host, lower) || matches_pattern(row.host, name)) {
       return row.provider;
     }
   }

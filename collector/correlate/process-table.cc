@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "collector/correlate/app-finder.h"
 #include "collector/limits.h"
 
 namespace oisp {
@@ -88,6 +89,7 @@ Process& ProcessTable::on_exec(const ExecView& exec) {
   process.path = exec.path;
   process.cwd = exec.cwd;
   process.argv = split_argv(exec.argv);
+  process.app = find_app(process.path, process.argv);
   process.argv_truncated = fixed.argv_total > fixed.argv_length || (fixed.header.flags & OISP_FLAG_TRUNCATED_ARGV) != 0;
   process.ran_before = fixed.header.kind == OISP_KIND_PROCESS_FOUND;
   process.exe = fixed.exe;

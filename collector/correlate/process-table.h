@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "collector/intake/record.h"
+#include "data/apps.h"
 
 namespace oisp {
 
@@ -47,7 +48,8 @@ struct Process {
   std::string name;  // comm
   std::vector<std::string> argv;
   bool argv_truncated = false;
-  bool ran_before = false;  // was found when the watch began
+  const App* app = nullptr;  // of the catalogue; null: none that is known
+  bool ran_before = false;   // was found when the watch began
   oisp_file_key exe{};
   std::vector<MappedFile> mapped;
   std::uint64_t exited_ns = 0;

@@ -40,6 +40,19 @@ void fill_source(schema::Source::Builder builder, CapturePoint point) {
   builder.setCaptureMethod("tls_boundary");
 }
 
+capnp::Text::Reader text_of(std::string_view text) { return {text.data(), text.size()}; }  // of a literal
+
+void fill_app(schema::App::Builder builder, const App* app) {
+  builder.setTier(app != nullptr ? "identified" : "unknown");
+  if (app == nullptr) return;
+  builder.setAppId(text_of(app->id));
+  builder.setName(text_of(app->name));
+  builder.setVendor(text_of(app->vendor));
+  builder.setCategory(text_of(app->category));
+  builder.setIsAiApp(app->role != AppRole::ai_host ? schema::Tri::YES : schema::Tri::NO);
+  builder.setIsAiHost(app->role != AppRole::ai_app ? schema::Tri::YES : schema::Tri::NO);
+}
+
 }  // namespace
 
 void fill_process(schema::Process::Builder builder, const Process& process, std::uint32_t tid) {
@@ -82,7 +95,7 @@ std::string EventFactory::begin(schema::Event::Builder event, const Origin& orig
   actor.setGid(process.gid);
   if (const auto user = host_.users.find(process.uid); user != host_.users.end()) actor.setUser(user->second);
   fill_process(event.initProcess(), process, origin.tid);
-  event.initApp().setTier("unknown");
+  fill_app(event.initApp(), process.app);
   ext.setProcessStart(real_ns(process.key.start_ns));
   ext.setExecCount(process.exec_count);
   ext.setCgroupId(process.cgroup_id);

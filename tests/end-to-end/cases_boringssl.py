@@ -106,6 +106,8 @@ def claude_code(bench):
         entries = provider.entries(2)
     check(recording.status == 0, f"status {recording.status}: {recording.text()}")
     compare(recording, entries, pids=pids_of(recording, program))
+    apps = {event["app"].get("app_id") for event in recording.events("ai.request")}
+    check(apps == {"claude-code"}, f"apps: {apps}")
     check(len(recording.events("agent.tool_call")) == len(recording.events("agent.tool_result")) == 1, "the tool call")
 
 

@@ -1,4 +1,5 @@
-"""What the sensor says before anything is captured: ssl-info and check. As root, and as a user without any right."""
+"""What the sensor says before anything is captured (ssl-info and check; as root, and as a user without any right), and
+which application it says a process is."""
 
 import contextlib
 import json
@@ -7,7 +8,9 @@ import pwd
 import shutil
 import subprocess
 
-from harness import LIBRARIES, PATIENCE_S, Skip, case, check, copy_libssl, need
+import plans
+from compare import compare
+from harness import CLIENTS, LIBRARIES, PATIENCE_S, Skip, case, check, copy_libssl, need, openssl_client
 
 NOBODY = pwd.getpwnam("nobody")
 WRITES = {"read", "write"}
@@ -147,3 +150,36 @@ def check_says_what_is_missing(bench):
                                            env=bench.environment()) for command in asked)
         check(answer.returncode == status == recorded.returncode, f"{prefix}: {answer} {recorded}")
         check(points(answer)[name]["verdict"] == "NO", f"{prefix}: {answer.stdout}")
+
+
+def apps_of(recording, kind):
+    return {event["app"].get("app_id"): event["app"] for event in recording.events(kind)}
+
+
+@case
+def app_on_events(bench):
+    """A script by the name of an agent, which an interpreter runs, and a program by the name of a model server."""
+    folder = os.path.join(bench.folder, "bin")
+    os.mkdir(folder)
+    script = os.path.join(folder, "aider")
+    with open(script, "w") as file:
+        file.write("#!/usr/bin/python3\nimport runpy, sys\n"
+                   f"runpy.run_path({os.path.join(CLIENTS, 'client.py')!r}, run_name='__main__')\n")
+    os.chmod(script, 0o755)
+    plan = plans.basic()
+    recording = bench.record([script, "connection", bench.write_plan(plan)])
+    check(recording.status == 0, f"status {recording.status}: {recording.text()}")
+    compare(recording, bench.provider.entries(len(plan)))
+    whole = {"app_id": "aider", "name": "aider", "vendor": "Aider AI", "category": "cli", "tier": "identified",
+             "is_ai_app": True, "is_ai_host": False}
+    for kind in ("process.exec", "ai.request", "ai.response"):
+        check(apps_of(recording, kind) == {"aider": whole}, f"{kind}: {apps_of(recording, kind)}")
+
+    server = os.path.join(folder, "ollama")
+    shutil.copy(openssl_client(bench), server)
+    recording = bench.record(["sh", "-c", '"$0" blocking "$@"; true', server, str(bench.provider.port),
+                              bench.provider.ca, "2", "100"])
+    compare(recording, bench.provider.entries(2))
+    check(set(apps_of(recording, "ai.request")) == {"ollama"}, f"apps: {apps_of(recording, 'ai.request')}")
+    execs = apps_of(recording, "process.exec")
+    check(execs.get(None) == {"tier": "unknown"}, f"the shell is no application: {execs}")
