@@ -99,6 +99,13 @@ Runner declare_check(CLI::App& app) {
   };
 }
 
+Runner declare_diagnose(CLI::App& app) {
+  auto options = std::make_shared<DiagnoseOptions>();  // shared by CLI11, which fills it, and the runner
+  app.footer("\noisp-sensor diagnose --pid PID\noisp-sensor diagnose -- CMD");
+  app.add_option("-p,--pid", options->pid, "A running process")->check(CLI::PositiveNumber)->type_name("PID");
+  return [options](const Words& command) { return diagnose(*options, command); };
+}
+
 struct Subcommand {
   const char* name;
   const char* summary;
@@ -110,6 +117,7 @@ constexpr Subcommand kSubcommands[] = {
     {"show", "Show, or follow, a file that record wrote", declare_show},
     {"demo", "Capture small clients of a provider on loopback that comes along", declare_demo},
     {"check", "Say whether recording would work here, and what is missing", declare_check},
+    {"diagnose", "Say step by step why a process or a command is seen, or is not", declare_diagnose},
     {"ssl-info", "Say which program files hold a TLS library that can be read", declare_ssl_info},
 };
 

@@ -1,7 +1,9 @@
 // What is said before a recording, of hosts that are not this one.
 #include <cerrno>
+#include <cstring>
 
 #include "bpf/records.h"
+#include "cli/diagnosis.h"
 #include "cli/exit-status.h"
 #include "cli/preflight.h"
 #include "tests/catch.h"
@@ -114,4 +116,39 @@ TEST_CASE("of several lacks the kernel's is said first: nothing else helps witho
   CHECK(exit_status_of(judge(host)) == kNoPermission);
   host.types_error = ENOENT;
   CHECK(exit_status_of(judge(host)) == kUnsupported);
+}
+
+TEST_CASE("a process is seen where its library is read, and the host lets it") {
+  const auto file = [](const char* path, std::uint32_t outcome, const char* reason) {
+    ScannedFile scanned{.path = path};
+    scanned.answer.outcome = outcome;
+    std::strcpy(scanned.answer.reason, reason);
+    return scanned;
+  };
+  const auto points = judge(good_host());
+  const ScannedFile program = file("/usr/bin/x", OISP_SCAN_NO_LIBRARY, "");
+  const ScannedFile found = file("/lib/libssl.so.3", OISP_SCAN_FOUND, "");
+  const ScannedFile refused = file("/usr/bin/y", OISP_SCAN_REFUSED, "rustls: not supported yet");
+
+  const Diagnosis seen = diagnose_subject({.name = "process 7", .running = true, .files = {program, found}}, points);
+  CHECK(seen.exit_status == kOk);
+  CHECK(seen.text.find("\nSEEN") != std::string::npos);
+  CHECK(seen.text.find("joined late") != std::string::npos);
+
+  const Diagnosis maybe = diagnose_subject({.name = "x", .files = {program}, .library = {found}}, points);
+  CHECK(maybe.exit_status == kOk);
+  CHECK(maybe.text.find("/lib/libssl.so.3") != std::string::npos);
+
+  const Diagnosis other = diagnose_subject({.name = "y", .files = {refused}, .library = {found}}, points);
+  CHECK(other.exit_status == kFailure);
+  CHECK(other.text.find("rustls: not supported yet") != std::string::npos);
+  CHECK(other.text.find("\nNOT SEEN") != std::string::npos);
+  CHECK(other.text.find("libssl") == std::string::npos);
+  CHECK(diagnose_subject({.name = "process 7", .running = true, .files = {program}}, points).exit_status == kFailure);
+
+  Surroundings host = good_host();
+  host.sudo = SudoAnswer::not_there;
+  const Diagnosis nowhere = diagnose_subject({.name = "x", .files = {found}}, judge(host));
+  CHECK(nowhere.exit_status == kNoPermission);
+  CHECK(nowhere.text.find("install sudo") != std::string::npos);
 }

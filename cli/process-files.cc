@@ -8,8 +8,6 @@
 #include <cstdio>
 #include <memory>
 
-#include "base/log.h"
-
 namespace oisp {
 namespace {
 
@@ -106,7 +104,7 @@ Result<ProcessFiles, Refusal> open_process_files(pid_t pid) {
       const std::string& path = mapping->path;
       found.files.push_back({.name = path.substr(path.rfind('/') + 1), .path = path, .fd = std::move(*file)});
     } else {
-      found.unread.push_back(printable(mapping->path) + ": " + file.error().text());
+      found.unread.push_back({.path = mapping->path, .reason = file.error().text()});
     }
   }
   std::free(line);

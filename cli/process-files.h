@@ -25,9 +25,13 @@ struct CodeMapping {
 };
 std::optional<CodeMapping> parse_mapping(std::string_view line);
 
+struct UnreadFile {
+  std::string path;
+  std::string reason;
+};
 struct ProcessFiles {
-  std::vector<FoundFile> files;     // each once, the program first
-  std::vector<std::string> unread;  // sentences: which could not be opened, and why
+  std::vector<FoundFile> files;    // each once, the program first
+  std::vector<UnreadFile> unread;  // could not be opened
 };
 // Refused where there is no such process, or it is not the caller's to look at.
 Result<ProcessFiles, Refusal> open_process_files(pid_t pid);

@@ -105,7 +105,7 @@ int ssl_info(const SslInfoOptions& options) {
   }
   Report report(options, *scanner);
   report.add(process->files);
-  for (const std::string& sentence : process->unread) report.fail(sentence);
+  for (const UnreadFile& file : process->unread) report.fail(printable(file.path) + ": " + file.reason);
   for (const std::string& name : options.paths) {
     auto files = files_of(name);
     if (files) {

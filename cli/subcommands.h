@@ -51,4 +51,9 @@ struct CheckOptions {
 };
 int check(const CheckOptions& options);
 
+struct DiagnoseOptions {
+  pid_t pid = 0;  // 0: CMD
+};
+int diagnose(const DiagnoseOptions& options, const Words& command);
+
 }  // namespace oisp

@@ -1,4 +1,4 @@
-"""What the sensor says before anything is captured (ssl-info and check; as root, and as a user without any right), and
+"""What the sensor says before anything is captured (ssl-info, check and diagnose; as root, and as a user without any right), and
 which application it says a process is."""
 
 import contextlib
@@ -150,6 +150,27 @@ def check_says_what_is_missing(bench):
                                            env=bench.environment()) for command in asked)
         check(answer.returncode == status == recorded.returncode, f"{prefix}: {answer} {recorded}")
         check(points(answer)[name]["verdict"] == "NO", f"{prefix}: {answer.stdout}")
+
+
+@case
+def diagnose_says_why(bench):
+    with waiting_client(bench) as client:
+        result = ask(bench, "diagnose", "--pid", str(client.pid))
+        check(result.returncode == 0 and "\nSEEN" in result.stdout and "libssl" in result.stdout, f"it says: {result}")
+        result = ask(bench, "diagnose", "--pid", str(client.pid), plain=True)
+        check(result.returncode == 3 and "sudo" in result.stderr, f"of another's process: {result}")
+    sleeper = subprocess.Popen(["sleep", "60"])
+    result = ask(bench, "diagnose", "--pid", str(sleeper.pid))
+    sleeper.kill()
+    sleeper.wait()
+    check(result.returncode == 1 and "\nNOT SEEN" in result.stdout, f"of sleep: {result}")
+    result = ask(bench, "diagnose", "--", "python3", "agent.py")
+    check(result.returncode == 0 and "libssl" in result.stdout, f"of a command: {result}")
+    result = ask(bench, "diagnose", "--", "python3", plain=True)
+    check(result.returncode == 3 and "NO" in result.stdout, f"where nothing can be recorded: {result}")
+    check(ask(bench, "diagnose", "--", "no-such-program").returncode == 127, "a command that is not there")
+    for wrong in ([], ["--pid", "1", "--", "true"]):
+        check(ask(bench, "diagnose", *wrong).returncode == 2, f"usage: {wrong}")
 
 
 def apps_of(recording, kind):
