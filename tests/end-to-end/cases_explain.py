@@ -21,10 +21,10 @@ def as_user(user):
 
 
 def ask(bench, *arguments, plain=False):
-    """Runs the sensor; its result. `plain`: as a user who may do nothing."""
+    """Runs the sensor, without a terminal that sudo could ask on; its result. `plain`: as a user who may do nothing."""
     program = open_copy(bench) if plain else bench.sensor
     return subprocess.run([program, *arguments], text=True, capture_output=True, timeout=PATIENCE_S, cwd="/",
-                          env=bench.environment(), **as_user(NOBODY if plain else None))
+                          env=bench.environment(), start_new_session=True, **as_user(NOBODY if plain else None))
 
 
 def open_copy(bench):
