@@ -61,6 +61,25 @@ struct {
 	__type(value, struct oisp_session);
 } sessions SEC(".maps");
 
+/* A key of a session that is named by its keys' boxes. */
+struct box_key {
+	__u64 box;
+	__u32 tgid;
+	__u32 reserved;
+};
+
+struct box {
+	__u64 session;
+	__u64 used; /* records that had passed when it was last seen */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct box_key);
+	__type(value, struct box);
+} boxes SEC(".maps");
+
 /* Files told to the opener, by device and inode: their stamps (0: not known, the helper added it). */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -129,6 +148,23 @@ struct transfer {
 	__u32 direction;
 };
 
+/* What a task received last: a record that lies there came from that socket. */
+struct received {
+	__u64 sk;
+	__u64 buffer;
+	__u64 bytes;
+};
+
+/* The bytes [start, end) of `count` slices that lie one behind the other. */
+struct slices {
+	struct call call;
+	struct oisp_identity identity;
+	__u64 array; /* of address and length */
+	__u64 start;
+	__u64 end;
+	__u64 at; /* where the next slice begins */
+};
+
 /* A walk from a file up to the task's root directory, across mounts, and back down as text. */
 struct walk {
 	__u64 dentry;
@@ -155,6 +191,8 @@ struct task_state {
 	__u64 taken_ns;
 	struct call calls[CALL_DEPTH];
 	struct transfer transfer;
+	struct slices slices;
+	struct received received;
 	struct walk walk;
 	__u64 names[PATH_DEPTH]; /* struct dentry *, from the leaf up */
 	__u8 path[OISP_PATH_BYTES + 256];

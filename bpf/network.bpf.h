@@ -270,6 +270,29 @@ static __always_inline void look_for_hello(const struct connection *connection, 
 	submit(record);
 }
 
+/* For those who look at what was received only afterwards; a task that never did has no state, and needs none. */
+static __always_inline void note_received(struct sock *sk, __u32 bytes)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	struct task_state *state = state_of(bpf_get_current_task_btf(), 0);
+
+	if (!state)
+		return;
+	state->received.sk = (__u64)sk;
+	state->received.buffer = call_argument_2(regs);
+	state->received.bytes = system_call(regs) == CALL_READ || system_call(regs) == CALL_RECVFROM ? bytes : 0;
+}
+
+/* A record of this session lies at `buffer`. */
+static __always_inline void link_received(__u64 session, __u64 buffer, __u64 bytes,
+					  const struct oisp_identity *identity, __u64 now)
+{
+	struct task_state *state = state_of(bpf_get_current_task_btf(), 0);
+
+	if (state && buffer < state->received.buffer + state->received.bytes && state->received.buffer < buffer + bytes)
+		link_session(session, state->received.sk, identity, now);
+}
+
 static __always_inline int socket_call(struct sock *sk, int moved, bool sending)
 {
 	__u32 tgid = current_tgid();
@@ -285,6 +308,8 @@ static __always_inline int socket_call(struct sock *sk, int moved, bool sending)
 		return 0;
 	if (session)
 		link_session(session, (__u64)sk, identity, bpf_ktime_get_boot_ns());
+	if (!sending)
+		note_received(sk, moved);
 	if (sending && !connection->hello_checked) {
 		connection->hello_checked = 1;
 		look_for_hello(connection, moved);

@@ -221,6 +221,14 @@ struct oisp_file_record {
 #define OISP_ROLE_FREE 6
 #define OISP_ROLE_SHUTDOWN 7
 #define OISP_ROLE_NEW 8 /* the return value is the session */
+/*
+ * Record layers that keep their two keys in boxes (rustls): what passes is one record, of which only application data
+ * is plaintext. `session` is the layer that holds the boxes; it moves, so sessions are named by the boxes, and those
+ * change with the keys.
+ */
+#define OISP_ROLE_SEAL 9   /* about to encrypt: buffer = the message, count = its sequence number */
+#define OISP_ROLE_OPEN 10  /* about to decrypt: buffer = the input, length = the result, guard = the box; session may be none */
+#define OISP_ROLE_OPENED 11 /* it is decrypted; the site before this one is the OPEN */
 
 #define OISP_ARG_NONE 0
 #define OISP_ARG_REGISTER 1         /* value = reg */
@@ -235,6 +243,14 @@ struct oisp_argument {
 	__u8 reg;
 	__u16 then;
 	__s32 offset;
+};
+
+/* Distances in a record layer of two boxes, and in its messages. */
+struct oisp_layer {
+	__u8 boxes;	/* of the encrypter's box; the decrypter's is 16 further */
+	__u8 sequences; /* of the encrypter's next sequence number; the decrypter's is 8 further */
+	__u8 slice;	/* in a message: of its bytes' address and length, or of how many slices, first and end */
+	__u8 type;	/* of the content type: in a message; behind the address of what was decrypted */
 };
 
 #define OISP_SITE_BYTES 16
@@ -255,7 +271,7 @@ struct oisp_site {
 	__u64 guard_value;
 	__u8 bytes[OISP_SITE_BYTES]; /* what the scanner saw at `offset`; the helper compares */
 	__u32 bytes_length;
-	__u32 reserved;
+	struct oisp_layer layer; /* of SEAL and OPENED; boxes and sequences also of OPEN */
 };
 
 /* Slot of the map `site_slots`: one per attached site. */

@@ -31,10 +31,12 @@ static const volatile __u8 register_offsets[32] = {
 #define call_argument_3(regs) ((regs)->dx)
 #define call_argument_4(regs) ((regs)->r10)
 #define call_argument_5(regs) ((regs)->r8)
+#define CALL_READ 0
 #define CALL_WRITE 1
 #define CALL_MMAP 9
 #define CALL_WRITEV 20
 #define CALL_SENDTO 44
+#define CALL_RECVFROM 45
 #define CALL_SENDMSG 46
 
 #elif defined(__TARGET_ARCH_arm64)
@@ -57,10 +59,12 @@ static const volatile __u8 register_offsets[32] = {
 #define call_argument_3(context) ((context)->regs[2])
 #define call_argument_4(context) ((context)->regs[3])
 #define call_argument_5(context) ((context)->regs[4])
+#define CALL_READ 63
 #define CALL_WRITE 64
 #define CALL_MMAP 222
 #define CALL_WRITEV 66
 #define CALL_SENDTO 206
+#define CALL_RECVFROM 207
 #define CALL_SENDMSG 211
 
 #endif

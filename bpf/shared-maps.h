@@ -63,7 +63,8 @@ struct oisp_session {
   __u32 exec_count;
   __u8 ignored; /* set by the helper on the collector's word; narrows only */
   __u8 seen;    /* a record was made of it */
-  __u8 reserved[2];
+  __u8 is_new;  /* named by boxes: 1 before anything passed, 2 when that has been told */
+  __u8 reserved;
 };
 
 /*

@@ -320,6 +320,8 @@ static __always_inline void read_call(struct pt_regs *context, const struct oisp
 		call->count_pointer = read_argument(context, &site->count) + site->count.offset;
 }
 
+#include "record-layer.bpf.h" /* made of what is above */
+
 SEC("kprobe")
 int site_entry(struct pt_regs *context)
 {
@@ -338,7 +340,13 @@ int site_entry(struct pt_regs *context)
 	call.site = number;
 	call.role = slot->site.role;
 	read_call(context, &slot->site, &call);
-	if (slot->site.flags & OISP_SITE_HAS_RETURN)
+	if (call.role == OISP_ROLE_SEAL)
+		on_seal(context, &slot->site, &call, identity);
+	else if (call.role == OISP_ROLE_OPEN)
+		on_open(context, &slot->site, &call, identity);
+	else if (call.role == OISP_ROLE_OPENED)
+		on_opened(&slot->site, number, identity);
+	else if (slot->site.flags & OISP_SITE_HAS_RETURN)
 		push_call(&call);
 	else if (call.session)
 		finish_at_entry(&call, identity, &slot->site, context);

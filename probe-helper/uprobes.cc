@@ -167,7 +167,7 @@ Result<std::vector<OwnedFd>> attach_uprobes(const UprobeKind& kind, int program,
 }
 
 bool is_site_sound(int file, const oisp_site& site) {
-  if (site.role < OISP_ROLE_READ || site.role > OISP_ROLE_NEW) return false;
+  if (site.role < OISP_ROLE_READ || site.role > OISP_ROLE_OPENED) return false;
   for (const oisp_argument* argument : {&site.session, &site.buffer, &site.length, &site.count, &site.guard}) {
     if (argument->kind > OISP_ARG_POINTER_REGISTER || argument->reg >= 32) return false;
   }

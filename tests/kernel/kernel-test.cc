@@ -152,6 +152,34 @@ TEST_CASE("what lies behind two pointers is recorded where it is taken") {
   check_complete(watched.rig);
 }
 
+TEST_CASE("records are told apart by the boxes of their keys") {
+  Watched watched({"records"});
+  watched.run();
+  const Rig& rig = watched.rig;
+  std::map<std::uint64_t, std::vector<const Record*>> sessions;
+  for (const Record* record : rig.of_kind(OISP_KIND_TLS_DATA)) {
+    sessions[record->as<oisp_tls_data>()->session].push_back(record);
+  }
+  REQUIRE(sessions.size() == 2);
+  using Sizes = std::vector<std::size_t>;
+  // A slice is a call of its own.
+  CHECK(check_stream(sessions.begin()->second, OISP_DIRECTION_READ) == Sizes{50, 16384, 300, 2});
+  CHECK(check_stream(sessions.begin()->second, OISP_DIRECTION_WRITE) == Sizes{1000, 8192, 8192, 2048, 2049, 1});
+  CHECK(check_stream(sessions.rbegin()->second, OISP_DIRECTION_READ) == Sizes{5000});
+  CHECK(check_stream(sessions.rbegin()->second, OISP_DIRECTION_WRITE) == Sizes{77});
+  std::vector<std::pair<std::uint64_t, unsigned>> events;
+  for (const Record* record : rig.of_kind(OISP_KIND_TLS_SESSION)) {
+    events.emplace_back(record->as<oisp_tls_session>()->session, record->as<oisp_tls_session>()->event);
+  }
+  const std::uint64_t first = sessions.begin()->first;
+  const std::uint64_t second = sessions.rbegin()->first;
+  CHECK(events == std::vector<std::pair<std::uint64_t, unsigned>>{{first, OISP_SESSION_NEW},
+                                                                  {second, OISP_SESSION_NEW},
+                                                                  {second, OISP_SESSION_SHUTDOWN},
+                                                                  {first, OISP_SESSION_SHUTDOWN}});
+  check_complete(rig);
+}
+
 TEST_CASE("a session's life is told in order") {
   Watched watched({"calls"});
   watched.run();

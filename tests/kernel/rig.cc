@@ -28,7 +28,7 @@ namespace oisp::test {
 namespace {
 
 constexpr uid_t kHelperUid = 0x6fff0001;
-constexpr std::uint8_t kFirst = 7, kSecond = 6, kThird = 2, kFourth = 1;  // rdi, rsi, rdx, rcx
+constexpr std::uint8_t kFirst = 7, kSecond = 6, kThird = 2, kFourth = 1, kFifth = 8;  // rdi, rsi, rdx, rcx, r8
 
 struct Search {
   std::uintptr_t address;
@@ -130,6 +130,25 @@ oisp_scan_answer fake_library_sites() {
   oisp_site& descriptor = add(reinterpret_cast<const void*>(&fake_set_fd), OISP_ROLE_SET_FD, 0);
   descriptor.length = argument(OISP_ARG_REGISTER, kSecond);
   (void)add(reinterpret_cast<const void*>(&fake_free), OISP_ROLE_FREE, 0);
+  const auto with_layer = [](oisp_site& site, std::uint8_t type) {
+    site.layer = {.boxes = offsetof(fake_layer, boxes),
+                  .sequences = offsetof(fake_layer, sequences),
+                  .slice = offsetof(fake_message, bytes),
+                  .type = type};
+  };
+  oisp_site& seal = add(reinterpret_cast<const void*>(&fake_seal), OISP_ROLE_SEAL, 0);
+  seal.buffer = argument(OISP_ARG_REGISTER, kSecond);
+  seal.count = argument(OISP_ARG_REGISTER, kThird);
+  with_layer(seal, offsetof(fake_message, type));
+  oisp_site& open = add(reinterpret_cast<const void*>(&fake_open), OISP_ROLE_OPEN, 0);
+  open.buffer = argument(OISP_ARG_REGISTER, kSecond);
+  open.length = argument(OISP_ARG_REGISTER, kThird);
+  open.guard = argument(OISP_ARG_REGISTER, kFourth);
+  open.count = argument(OISP_ARG_REGISTER, kFifth);
+  with_layer(open, 0);
+  oisp_site& opened = add(reinterpret_cast<const void*>(&fake_opened), OISP_ROLE_OPENED, 0);
+  opened.session = {};
+  with_layer(opened, offsetof(fake_result, type) - offsetof(fake_result, plaintext));
   return answer;
 }
 

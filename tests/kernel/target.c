@@ -81,6 +81,102 @@ static int takes(void)
 	return 0;
 }
 
+enum { CHANGE, ALERT, HANDSHAKE, DATA };
+#define TAG 17 // bytes that a record is longer than its plaintext
+
+// One connection: what it sends and receives is patterned, each from its own beginning.
+struct records {
+	struct fake_layer *layer;
+	char *pattern;
+	size_t sent, received;
+};
+
+static void renew(void **box, unsigned long *sequence, void *key)
+{
+	box[0] = key;
+	*sequence = 0;
+}
+
+static void send_record(struct records *connection, unsigned char type, size_t length)
+{
+	struct fake_message message = {.type = type};
+
+	message.bytes.one.data = connection->pattern + connection->sent;
+	message.bytes.one.length = length;
+	fake_seal(connection->layer, &message, connection->layer->sequences[0]);
+	connection->sent += type == DATA ? length : 0;
+}
+
+// In slices, of which the first and the last are not sent whole.
+static void send_slices(struct records *connection, size_t length)
+{
+	const char *from = connection->pattern + connection->sent;
+	struct fake_slice slices[] = {{"unsent", 6}, {"beforehand", 10}, {0, 0}, {from, length / 2},
+				      {from + length / 2, length - length / 2 + 100}};
+	struct fake_message message = {.array = slices, .type = DATA};
+
+	message.bytes.part.count = 5;
+	message.bytes.part.first = 16;
+	message.bytes.part.end = 16 + length;
+	fake_seal(connection->layer, &message, connection->layer->sequences[0]);
+	connection->sent += length;
+}
+
+// `layer` is null where the caller does not have it at hand.
+static void receive_record(struct records *connection, struct fake_layer *layer, unsigned char type, size_t length)
+{
+	struct fake_result result = {0, {0, 0}, 0};
+	struct fake_slice input = {connection->pattern + connection->received, length + TAG};
+	char finished = 20;
+
+	if (type == HANDSHAKE)
+		input.data = memset(malloc(length + TAG), finished, length + TAG);
+	fake_open(layer, &input, &result, connection->layer->boxes[2], connection->layer->sequences[1]);
+	connection->layer->sequences[1]++;
+	result.plaintext.length = length;
+	result.type = type;
+	fake_opened(&result);
+	connection->received += type == DATA ? length : 0;
+}
+
+// Two connections of one thread, whose boxes are used again, by themselves and by each other.
+static int records(void)
+{
+	static char keys[8];
+	struct fake_layer on_stack = {0}, elsewhere, second_layer = {0};
+	struct records first = {&on_stack, patterned(1 << 20), 0, 0};
+	struct records second = {&second_layer, first.pattern, 0, 0};
+
+	renew(on_stack.boxes, &on_stack.sequences[0], keys);
+	renew(on_stack.boxes + 2, &on_stack.sequences[1], keys + 1);
+	send_record(&first, HANDSHAKE, 200);
+	receive_record(&first, &on_stack, HANDSHAKE, 800);
+	renew(on_stack.boxes, &on_stack.sequences[0], keys + 2);
+	renew(on_stack.boxes + 2, &on_stack.sequences[1], keys);
+	receive_record(&first, &on_stack, DATA, 50); // the server speaks first
+	elsewhere = on_stack;
+	first.layer = &elsewhere;
+	send_record(&first, DATA, 1000);
+	send_slices(&first, 16384);
+	receive_record(&first, 0, DATA, 16384);
+	// New keys for both directions, one in a box of the handshake's.
+	renew(elsewhere.boxes + 2, &elsewhere.sequences[1], keys + 1);
+	send_record(&first, HANDSHAKE, 5);
+	renew(elsewhere.boxes, &elsewhere.sequences[0], keys + 3);
+	send_slices(&first, 4097);
+	receive_record(&first, 0, DATA, 300);
+	// The boxes that are free again.
+	renew(second_layer.boxes, &second_layer.sequences[0], keys);
+	renew(second_layer.boxes + 2, &second_layer.sequences[1], keys + 2);
+	send_record(&second, DATA, 77);
+	receive_record(&second, 0, DATA, 5000);
+	send_record(&first, DATA, 1);
+	receive_record(&first, &elsewhere, DATA, 2);
+	send_record(&second, ALERT, 2);
+	receive_record(&first, &elsewhere, ALERT, 2);
+	return 0;
+}
+
 #define THREAD_CALLS 3000
 #define THREAD_BYTES 700
 static struct fake_session shared;
@@ -188,6 +284,8 @@ int main(int count, char **arguments)
 		return calls();
 	if (strcmp(arguments[1], "takes") == 0)
 		return takes();
+	if (strcmp(arguments[1], "records") == 0)
+		return records();
 	if (strcmp(arguments[1], "threads") == 0)
 		return threads();
 	if (strcmp(arguments[1], "tree") == 0)
