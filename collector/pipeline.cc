@@ -235,7 +235,17 @@ Connection* Pipeline::connection_of(const StreamFacts& stream) {
   return stream.cookie == 0 ? nullptr : connections_.find(stream.cookie);
 }
 
+// What was guessed before gives way, on both sides, so that a better guess can be made.
 void Pipeline::link(Stream& stream, Connection& connection, LinkConfidence confidence) {
+  if (Connection* before = connection_of(stream.facts); before != nullptr && before->stream == stream.facts.number) {
+    before->link = LinkConfidence::none;
+    before->stream = 0;
+  }
+  Stream* other = connection.stream == stream.facts.number ? nullptr : streams_.find(connection.stream);
+  if (other != nullptr && other->facts.link != LinkConfidence::socket) {
+    other->facts.cookie = 0;
+    other->facts.link = LinkConfidence::none;
+  }
   stream.facts.cookie = connection.cookie;
   stream.facts.link = confidence;
   connection.link = confidence;

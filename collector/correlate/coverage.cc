@@ -209,7 +209,7 @@ Coverage::Reason Coverage::reason_unread(const Connection& connection, const Pro
   }
   return {.word = "no_tls_library",
           .detail = "no known TLS library in " + program +
-                    ": it may carry its own (Go, rustls), which cannot be read yet; a build with OpenSSL can"};
+                    ": it may carry its own (Go, an old rustls), which cannot be read yet; a build with OpenSSL can"};
 }
 
 void Coverage::add_blind_spot(const Connection& connection, const Process* process, Reason reason) {
