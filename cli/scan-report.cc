@@ -12,8 +12,9 @@ namespace oisp {
 namespace {
 
 // By OISP_ROLE_*.
-constexpr std::array<const char*, 9> kRoles = {"?",          "read", "write",    "handshake", "server name",
-                                               "descriptor", "free", "shutdown", "new"};
+constexpr std::array<const char*, 12> kRoles = {
+    "?",    "read",     "write", "handshake",         "server name",       "descriptor",
+    "free", "shutdown", "new",   "record to encrypt", "record to decrypt", "decrypted record"};
 // By OISP_SCAN_*.
 constexpr std::array<const char*, 5> kOutcomes = {"?", "found", "none", "refused", "unsupported"};
 

@@ -55,6 +55,7 @@ void ElfImage::read_segments(const Elf64_Ehdr& header) {
       dynamic_offset = program->p_offset;
       dynamic_size = program->p_filesz;
     }
+    if (program->p_type == PT_GNU_EH_FRAME) unwind_table_ = program->p_vaddr;
     if (program->p_type != PT_LOAD || program->p_filesz == 0) continue;
     if (program->p_offset >= file_.size() || program->p_vaddr + program->p_filesz < program->p_vaddr) continue;
     segments_[segment_count_++] = {
@@ -103,6 +104,44 @@ std::span<const std::uint8_t> ElfImage::code_at(std::uint64_t address, std::uint
     return bytes(segment.offset + within, std::min(most, segment.size - within));
   }
   return {};
+}
+
+// LSB Core, "The .eh_frame_hdr section": a sorted table, in the one encoding that linkers use (pairs of
+// 32-bit distances from the header).
+std::optional<Function> ElfImage::function_at(std::uint64_t address) const {
+  struct Entry {
+    std::int32_t function, frame;
+  };
+  constexpr std::uint32_t kEncodings = 0x3b031b01;  // version 1, and how the table is encoded
+  constexpr std::uint64_t kTable = 12;
+  const auto header = data_offset(unwind_table_);
+  if (unwind_table_ == 0 || !header || read<std::uint32_t>(*header) != kEncodings) return std::nullopt;
+  const auto from_header = [this](std::int32_t distance) {
+    return unwind_table_ + static_cast<std::uint64_t>(std::int64_t{distance});
+  };
+  std::uint64_t low = 0;
+  std::uint64_t high = read<std::uint32_t>(*header + 8).value_or(0);
+  while (low < high) {  // the first entry behind the address
+    const std::uint64_t middle = low + (high - low) / 2;
+    const auto entry = read<Entry>(*header + kTable + middle * sizeof(Entry));
+    if (!entry) return std::nullopt;
+    if (from_header(entry->function) <= address) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  if (low == 0) return std::nullopt;
+  const auto entry = read<Entry>(*header + kTable + (low - 1) * sizeof(Entry));
+  const auto frame = entry ? data_offset(from_header(entry->frame)) : std::nullopt;
+  if (!frame) return std::nullopt;
+  // An FDE: length, its CIE, where the function begins (from here), and its size.
+  const Function function{.address = from_header(entry->function),
+                          .size = read<std::uint32_t>(*frame + 12).value_or(0)};
+  const std::uint64_t begins = from_header(entry->frame) + 8 +
+                               static_cast<std::uint64_t>(std::int64_t{read<std::int32_t>(*frame + 8).value_or(0)});
+  if (begins != function.address || address - function.address >= function.size) return std::nullopt;
+  return function;
 }
 
 // The number of symbols is nowhere in the dynamic section: it follows from the hash table, whose

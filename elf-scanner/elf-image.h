@@ -39,6 +39,10 @@ class ElfImage {
   // Offset in the file of an address in an executable segment.
   [[nodiscard]] std::optional<std::uint64_t> code_offset(std::uint64_t address) const;
 
+  // The function that `address` is in, by the table that exceptions are unwound with.
+  [[nodiscard]] std::optional<Function> function_at(std::uint64_t address) const;
+  [[nodiscard]] bool has_unwind_table() const { return unwind_table_ != 0; }
+
   // Calls visit(name, function) for each function that the file defines: first for the dynamic
   // symbols (dynamic = true), then for the static ones. Names are cut at kMostName bytes.
   static constexpr std::size_t kMostName = 48;
@@ -116,6 +120,7 @@ class ElfImage {
   SymbolTable static_symbols_;
   std::array<Relocations, 2> relocations_{};
   std::string_view soname_;
+  std::uint64_t unwind_table_ = 0;  // the address of .eh_frame_hdr; 0: none
   std::array<std::span<const std::uint8_t>, kMostSegments> texts_{};
   std::size_t text_count_ = 0;
   std::uint64_t text_bytes_ = 0;

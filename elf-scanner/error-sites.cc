@@ -68,12 +68,10 @@ void ErrorSites::add_site(std::uint64_t address) {
   if (site_count_ < sites_.size()) sites_[site_count_++] = address;
 }
 
-// lea r64, [rip + distance]; where addresses are fixed, also mov r32, address.
+// Where addresses are fixed, also mov r32, address.
 void ErrorSites::find_references(std::uint64_t address, std::span<const std::uint8_t> code) {
-  for_each_byte(code, 0x8d, [&](std::size_t i) {
-    if (i == 0 || code.size() - i < 6 || (code[i - 1] & 0xfb) != 0x48 || (code[i + 1] & 0xc7) != 0x05) return;
-    const std::int64_t distance = load<std::int32_t>(code, i + 2);
-    if (is_name(address + i + 6 + static_cast<std::uint64_t>(distance))) add_site(address + i - 1);
+  for_each_address(address, code, [this](std::uint64_t place, std::uint64_t target) {
+    if (is_name(target)) add_site(place);
   });
   if (!image_.is_fixed()) return;
   for (const std::uint64_t name : std::span(names_).first(name_count_)) {

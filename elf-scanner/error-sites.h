@@ -39,6 +39,17 @@ void for_each_call(std::uint64_t address, std::span<const std::uint8_t> code, Vi
   });
 }
 
+// Calls visit(place, target) for what may be a `lea r64, [rip + distance]` in x86-64 code that begins at `address`.
+template <typename Visit>
+void for_each_address(std::uint64_t address, std::span<const std::uint8_t> code, Visit&& visit) {
+  for_each_byte(code, 0x8d, [&](std::size_t i) {
+    if (i == 0 || code.size() - i < 6 || (code[i - 1] & 0xfb) != 0x48 || (code[i + 1] & 0xc7) != 0x05) return;
+    std::int32_t distance = 0;
+    std::memcpy(&distance, &code[i + 2], sizeof distance);
+    visit(address + i - 1, address + i + 6 + static_cast<std::uint64_t>(std::int64_t{distance}));
+  });
+}
+
 // Instructions that hostile code may cost in one scan.
 struct Budget {
   std::size_t steps = kMostFlowSteps;

@@ -56,6 +56,16 @@ Fact Fact::load_through(const Fact& base, std::uint64_t distance) {
           .value = base.value << 16 | distance};
 }
 
+Frame Frame::anywhere() {
+  Frame frame;
+  for (std::uint8_t reg = 0; reg < kRegisters; ++reg) {
+    frame.set(reg, {.kind = Fact::Kind::argument, .argument = static_cast<std::uint8_t>(Fact::kKept + reg)});
+  }
+  frame.set(kRsp, {.kind = Fact::Kind::stack});
+  frame.follow_loads();
+  return frame;
+}
+
 Frame Frame::behind_call() {
   Frame frame;
   for (const std::uint8_t reg : kKeptX86) {

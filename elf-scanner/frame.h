@@ -25,7 +25,7 @@ struct Fact {
     loaded,        // what was read through the argument, in so many steps, at the distances in value
     result,        // what the call just before returned
   };
-  // From here on an "argument" is a register that calls keep, as it was where a walk began.
+  // From here on an "argument" is a register, as it was where a walk began.
   static constexpr std::uint8_t kKept = 32;
 
   Kind kind = Kind::unknown;
@@ -49,6 +49,8 @@ class Frame {
 
   // At the entry of a function.
   static Frame at_entry(Machine machine);
+  // Anywhere in a function: the registers but the stack pointer are the "arguments". x86-64 only.
+  static Frame anywhere();
   // Behind a call: the registers that it kept are the "arguments". x86-64 only.
   static Frame behind_call();
   // Whether what is read through arguments is told apart; it makes more states.

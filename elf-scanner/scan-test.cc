@@ -43,7 +43,8 @@ class MappedFile {
 constexpr std::uint32_t kDataRoles[] = {OISP_ROLE_READ, OISP_ROLE_WRITE};
 constexpr std::uint32_t kBoringRoles[] = {OISP_ROLE_READ,     OISP_ROLE_WRITE, OISP_ROLE_HANDSHAKE,
                                           OISP_ROLE_SET_NAME, OISP_ROLE_NEW,   OISP_ROLE_SHUTDOWN};
-constexpr const char* kRoles[] = {"", "read", "write", "handshake", "set_name", "set_fd", "free", "shutdown", "new"};
+constexpr const char* kRoles[] = {"",     "read",     "write", "handshake", "set_name", "set_fd",
+                                  "free", "shutdown", "new",   "seal",      "open",     "opened"};
 
 void print_answer(const std::string& path, const oisp_scan_answer& answer) {
   std::printf("%s: outcome %u, %s%s\n", path.c_str(), answer.outcome, answer.family, answer.reason);
@@ -253,6 +254,55 @@ TEST_CASE("BoringSSL without symbols: Bun and what is made with it") {
   for (std::string path; std::getline(list, path, ':');) {
     const auto answer = scan_path(path);
     CHECK((answer && answer->outcome == OISP_SCAN_FOUND && answer->site_count == 6));
+  }
+}
+
+TEST_CASE("rustls without symbols: by the calls through its boxes") {
+  for (const char* path : {OISP_CORPUS "/rustls.so", OISP_CORPUS "/rustls-calls.so", OISP_CORPUS "/rustls-copies.so"}) {
+    const auto answer = scan_path(path);
+    REQUIRE((answer && answer->outcome == OISP_SCAN_FOUND));
+    CHECK(std::string(answer->family) == "rustls");
+    CHECK(count_role(*answer, OISP_ROLE_SEAL) == 1);
+    const std::size_t copies = std::string(path).find("copies") == std::string::npos ? 1 : 2;
+    CHECK(count_role(*answer, OISP_ROLE_OPEN) == copies);
+    const oisp_site& seal = site_of(*answer, OISP_ROLE_SEAL);
+    CHECK(seal.session.reg == 6);  // rsi, the last time that it holds the layer
+    CHECK(seal.buffer.reg == 2);
+    CHECK(seal.count.reg == 1);
+    CHECK(seal.layer.boxes == 16);
+    CHECK(seal.layer.sequences == 56);
+    for (std::uint32_t i = 1; i < answer->site_count; i += 2) {
+      const oisp_site& open = answer->sites[i];
+      CHECK(open.role == OISP_ROLE_OPEN);
+      CHECK(open.bytes[0] == 0xff);
+      CHECK(open.session.reg == 3);  // rbx
+      CHECK(answer->sites[i + 1].role == OISP_ROLE_OPENED);
+      CHECK(answer->sites[i + 1].offset == open.offset + 3);
+    }
+  }
+}
+
+TEST_CASE("rustls without symbols: what cannot be proved is refused") {
+  const std::pair<const char*, const char*> kRefused[] = {
+      {OISP_CORPUS "/rustls-half.so", "the call that decrypts was not found"},
+      {OISP_CORPUS "/rustls-uncounted.so", "the call that encrypts cannot be told apart"},
+  };
+  for (const auto& [path, reason] : kRefused) {
+    const auto answer = scan_path(path);
+    REQUIRE(answer);
+    CHECK(answer->outcome == OISP_SCAN_REFUSED);
+    CHECK(std::string(answer->reason).find(reason) != std::string::npos);
+    CHECK(answer->site_count == 0);
+  }
+}
+
+TEST_CASE("rustls without symbols: Deno and others") {
+  const char* more = std::getenv("OISP_TEST_RUSTLS");
+  std::istringstream list(more == nullptr ? "" : more);
+  if (more == nullptr) std::printf("SKIP: OISP_TEST_RUSTLS names no programs\n");
+  for (std::string path; std::getline(list, path, ':');) {
+    const auto answer = scan_path(path);
+    CHECK((answer && answer->outcome == OISP_SCAN_FOUND && count_role(*answer, OISP_ROLE_SEAL) > 0));
   }
 }
 

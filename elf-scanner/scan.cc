@@ -7,6 +7,7 @@
 #include "elf-scanner/boringssl.h"
 #include "elf-scanner/elf-image.h"
 #include "elf-scanner/openssl.h"
+#include "elf-scanner/rustls.h"
 
 namespace oisp {
 namespace {
@@ -177,6 +178,13 @@ oisp_scan_answer scan_elf(std::span<const std::uint8_t> file, Decoder& decoder) 
     answer.outcome = OISP_SCAN_FOUND;
     set_text(answer.family, "BoringSSL");
     set_text(answer.reason, "the errors that its code reports");
+    return answer;
+  }
+  if (const Rustls rustls = find_rustls_sites(*image, decoder, answer); rustls.is_there) {
+    if (!rustls.refusal.empty()) return refuse(rustls.refusal);
+    answer.outcome = OISP_SCAN_FOUND;
+    set_text(answer.family, "rustls");
+    set_text(answer.reason, "the calls through its record layer's boxes");
     return answer;
   }
   if (const std::string_view reason = find_marker(*image); !reason.empty()) return refuse(reason);

@@ -1,4 +1,4 @@
-"""Bun and what is made with it, and Chromium: BoringSSL without symbols. And Deno, whose rustls must not be taken for it."""
+"""Bun and what is made with it, and Chromium: BoringSSL without symbols."""
 
 import contextlib
 import json
@@ -8,7 +8,7 @@ import subprocess
 
 import plans
 from cases_http2 import front
-from compare import check_ledgers, compare
+from compare import compare
 from harness import CLIENTS, Failure, Provider, Skip, case, check, descendants, need, wait_for
 from packages import bun_program, program_of
 
@@ -20,7 +20,6 @@ CLAUDE_CODE = "@anthropic-ai/claude-code-linux-x64@2.1.329"
 # In 153 SSL_read is inlined, and SSL_peek is used besides.
 CHROMIUM = "@sparticuz/chromium@153.0.0"
 OTHER_CHROMIUM = "@sparticuz/chromium@131.0.1"
-DENO = "@deno/linux-x64-glibc@2.9.6"
 
 
 # These tell nobody that they have read to the end of a connection: not until they free it, which no error marks.
@@ -161,19 +160,3 @@ def chromium_other_version(bench):
     if not os.environ.get("OISP_TEST_ALL_VERSIONS"):
         raise Skip("OISP_TEST_ALL_VERSIONS is not set")
     chromium_fetch(bench, OTHER_CHROMIUM)
-
-
-@case
-def deno_is_not_taken_for_it(bench):
-    """No probe, and a blind spot that says why."""
-    program = program_of(DENO, "deno")
-    plan = plans.basic()
-    recording = bench.record([program, "run", "--allow-all", f"{CLIENTS}/fetch.mjs", bench.write_plan(plan)],
-                             env=bench.environment(DENO_CERT=bench.provider.ca, DENO_NO_UPDATE_CHECK="1",
-                                                   DENO_DIR=os.path.join(bench.folder, "deno")))
-    check(recording.status == 0, f"status {recording.status}: {recording.text()}")
-    bench.provider.entries(len(plan))
-    check(not recording.events("ai.request"), "an ai.request out of nothing")
-    coverage = check_ledgers(recording, joined_late=True)
-    files = [(file["outcome"], file["reason"]) for file in coverage["files"] if file["path"] == program]
-    check(files == [("refused", "rustls: not supported yet")], f"files: {coverage['files']}")

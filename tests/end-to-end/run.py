@@ -12,6 +12,7 @@ import cases_clients  # noqa: E402,F401
 import cases_explain  # noqa: E402,F401
 import cases_http2  # noqa: E402,F401
 import cases_programs  # noqa: E402,F401
+import cases_rustls  # noqa: E402,F401
 import cases_session  # noqa: E402,F401
 import cases_users  # noqa: E402,F401
 

@@ -3,7 +3,7 @@
 
 Prints each that holds a TLS library, how long the slowest scan took, and at last a count of its own three cases: every
 file is scanned, none is a false hit, none needs too much memory. A hit is judged without the scanner: by the names that the file
-defines, or, where it is stripped, by texts that only BoringSSL's own code has.
+defines, or, where it is stripped, by texts that only the library's own code has.
 """
 
 import collections
@@ -56,6 +56,8 @@ def holds(path, texts):
 def is_true_hit(path, family):
     if defines(path, {"SSL_read", "SSL_write"}):
         return True
+    if family == "rustls":
+        return holds(path, [b"rustls", b"CLIENT_HANDSHAKE_TRAFFIC_SECRET", b"tls13 "])
     return family == "BoringSSL" and holds(path, [b"OPENSSL_internal", b"APPLICATION_DATA_ON_SHUTDOWN"])
 
 

@@ -18,7 +18,8 @@ namespace {
 using namespace oisp;
 
 constexpr const char* kOutcomes[] = {"", "hit", "no library", "refused", "unsupported"};
-constexpr const char* kRoles[] = {"", "read", "write", "handshake", "name", "fd", "free", "shutdown", "new"};
+constexpr const char* kRoles[] = {"",     "read",     "write", "handshake", "name", "fd",
+                                  "free", "shutdown", "new",   "seal",      "open", "opened"};
 
 // Private memory of this process: what the scan needs beside the mapped file.
 unsigned long private_kib() {

@@ -3,6 +3,7 @@
 // it sends the plan over and over until that file is there, with PAUSE seconds between two requests; with AT_ONCE=1 all
 // of the plan at the same time.
 import { existsSync, readFileSync } from 'node:fs';
+import process from 'node:process';
 
 const { DEMO_URL, DEMO_CA, OPENAI_API_KEY, ANTHROPIC_API_KEY, UNTIL, PAUSE, AT_ONCE } = process.env;
 const headers = {
