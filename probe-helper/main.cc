@@ -162,7 +162,7 @@ void Helper::wait() {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if (session_->kernel.events().is_empty() && session_->kernel.new_files().is_empty()) {
       pause_ns = kSleep_ns;
-      for (const unsigned ring : {OISP_PART_EVENTS, OISP_PART_FILES}) {
+      for (const unsigned ring : {unsigned{OISP_PART_EVENTS}, unsigned{OISP_PART_FILES}}) {
         polled.push_back({.fd = session_->kernel.fd(ring), .events = POLLIN, .revents = 0});
       }
     }
