@@ -54,7 +54,7 @@ int diagnose(const DiagnoseOptions& options, const Words& command) {
     if (!program) return refuse(program.error());
     subject.name = program.value();
     subject.files = scan_all(*scanner, open_program_files(program.value()));
-    subject.library = scan_all(*scanner, open_tls_libraries());
+    subject.of_system = scan_all(*scanner, open_tls_libraries());
   }
   const Diagnosis diagnosis = diagnose_subject(subject, points);
   (void)std::fwrite(diagnosis.text.data(), 1, diagnosis.text.size(), stdout);

@@ -64,7 +64,7 @@ void step_library(const Subject& subject, Steps& steps) {
     steps.add("ok", "it has a TLS library that is read:");
   } else if (any(subject.files, OISP_SCAN_REFUSED)) {
     steps.add("NO", "it has a TLS library that is not read:");
-  } else if (any(subject.library, OISP_SCAN_FOUND)) {
+  } else if (any(subject.of_system, OISP_SCAN_FOUND)) {
     steps.add("ok",
               "its own files hold no TLS library; these of the system are read if it loads them, and others are "
               "looked at when it does:");
@@ -72,7 +72,8 @@ void step_library(const Subject& subject, Steps& steps) {
     steps.add("NO", "none of its files holds a TLS library that is known");
   }
   say_files(subject.files, steps);
-  if (!any(subject.files, OISP_SCAN_FOUND) && !any(subject.files, OISP_SCAN_REFUSED)) say_files(subject.library, steps);
+  if (!any(subject.files, OISP_SCAN_FOUND) && !any(subject.files, OISP_SCAN_REFUSED))
+    say_files(subject.of_system, steps);
 }
 
 }  // namespace
@@ -85,7 +86,7 @@ Diagnosis diagnose_subject(const Subject& subject, const std::vector<Point>& poi
   const int host = exit_status_of(points);
   const bool own = any(subject.files, OISP_SCAN_FOUND);
   const bool refused = any(subject.files, OISP_SCAN_REFUSED);
-  const bool maybe = !own && !refused && any(subject.library, OISP_SCAN_FOUND);
+  const bool maybe = !own && !refused && any(subject.of_system, OISP_SCAN_FOUND);
   if (host != kOk) {
     steps.conclude("NOT SEEN: nothing is, on this machine, until step 1 is mended.");
     return {.text = steps.take(), .exit_status = host};

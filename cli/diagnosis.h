@@ -16,10 +16,10 @@ struct ScannedFile {
 };
 
 struct Subject {
-  std::string name;                  // as the user reads it: "process 4711", or the command's program
-  bool running = false;              // else a command that is still to be started
-  std::vector<ScannedFile> files;    // its program first; what of a process could not be opened has a fault
-  std::vector<ScannedFile> library;  // for a command: the system's own libraries, which it may load
+  std::string name;                    // as the user reads it: "process 4711", or the command's program
+  bool running = false;                // else a command that is still to be started
+  std::vector<ScannedFile> files;      // its program first; what of a process could not be opened has a fault
+  std::vector<ScannedFile> of_system;  // for a command: the libraries that it may load
 };
 
 struct Diagnosis {

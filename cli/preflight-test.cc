@@ -135,11 +135,11 @@ TEST_CASE("a process is seen where its library is read, and the host lets it") {
   CHECK(seen.text.find("\nSEEN") != std::string::npos);
   CHECK(seen.text.find("joined late") != std::string::npos);
 
-  const Diagnosis maybe = diagnose_subject({.name = "x", .files = {program}, .library = {found}}, points);
+  const Diagnosis maybe = diagnose_subject({.name = "x", .files = {program}, .of_system = {found}}, points);
   CHECK(maybe.exit_status == kOk);
   CHECK(maybe.text.find("/lib/libssl.so.3") != std::string::npos);
 
-  const Diagnosis other = diagnose_subject({.name = "y", .files = {refused}, .library = {found}}, points);
+  const Diagnosis other = diagnose_subject({.name = "y", .files = {refused}, .of_system = {found}}, points);
   CHECK(other.exit_status == kFailure);
   CHECK(other.text.find("rustls: not supported yet") != std::string::npos);
   CHECK(other.text.find("\nNOT SEEN") != std::string::npos);
