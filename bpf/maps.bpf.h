@@ -186,7 +186,7 @@ struct walk {
 #define PATH_DEPTH 40
 struct task_state {
 	__u32 depth;
-	__u32 taken_site; /* where a copy was last told without a return */
+	__u32 taken_site; /* where something was last told without a return */
 	__u64 taken_ip;
 	__u64 taken_ns;
 	struct call calls[CALL_DEPTH];

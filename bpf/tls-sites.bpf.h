@@ -204,27 +204,6 @@ static __always_inline void emit_fd(const struct call *call, const struct oisp_i
 		link_session(call->session, sk, identity, call->entry_ns);
 }
 
-#define ECHO_NS 100000000
-
-/*
- * A file that overlay mounts show under several numbers is probed once for each, so one instruction hits several
- * sites, one right after the other. (Of calls with a return, pop_call() takes the first.)
- */
-static __always_inline bool is_echo(const struct call *call, const void *context)
-{
-	struct task_state *state = state_of(bpf_get_current_task_btf(), 1);
-
-	if (!state)
-		return 0;
-	if (state->taken_site != call->site && state->taken_ip == instruction(context) &&
-	    call->entry_ns - state->taken_ns < ECHO_NS)
-		return 1;
-	state->taken_site = call->site;
-	state->taken_ip = instruction(context);
-	state->taken_ns = call->entry_ns;
-	return 0;
-}
-
 /* Calls whose meaning is complete at the entry. */
 static __always_inline void finish_at_entry(struct call *call, const struct oisp_identity *identity,
 					    const struct oisp_site *site, const void *context)
@@ -254,7 +233,7 @@ static __always_inline void finish_at_entry(struct call *call, const struct oisp
 		 */
 		__u32 moved = site->count.kind ? read_argument(context, &site->count) : call->length;
 
-		if (moved && moved < (1u << 31) && !is_echo(call, context))
+		if (moved && moved < (1u << 31))
 			emit_data(call, identity, moved, call->entry_ns);
 		break;
 	}
@@ -322,6 +301,27 @@ static __always_inline void read_call(struct pt_regs *context, const struct oisp
 
 #include "record-layer.bpf.h" /* made of what is above */
 
+#define ECHO_NS 100000000
+
+/*
+ * A file that overlay mounts show under several numbers is probed once for each, so one instruction hits several
+ * sites, one right after the other. (Of calls with a return, pop_call() takes the first.)
+ */
+static __always_inline bool is_echo(const struct call *call, const void *context)
+{
+	struct task_state *state = state_of(bpf_get_current_task_btf(), 1);
+
+	if (!state)
+		return 0;
+	if (state->taken_site != call->site && state->taken_ip == instruction(context) &&
+	    call->entry_ns - state->taken_ns < ECHO_NS)
+		return 1;
+	state->taken_site = call->site;
+	state->taken_ip = instruction(context);
+	state->taken_ns = call->entry_ns;
+	return 0;
+}
+
 SEC("kprobe")
 int site_entry(struct pt_regs *context)
 {
@@ -339,6 +339,8 @@ int site_entry(struct pt_regs *context)
 	call.entry_ns = bpf_ktime_get_boot_ns();
 	call.site = number;
 	call.role = slot->site.role;
+	if (!(slot->site.flags & OISP_SITE_HAS_RETURN) && is_echo(&call, context))
+		return 0;
 	read_call(context, &slot->site, &call);
 	if (call.role == OISP_ROLE_SEAL)
 		on_seal(context, &slot->site, &call, identity);

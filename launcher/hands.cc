@@ -82,31 +82,34 @@ void Hands::serve_line(Role& role) {
   }
 }
 
-// Who may say what. False: it must not be said so.
+// Who may say what, and with a descriptor or without. False: it must not be said so.
 bool Hands::serve_order(bool from_helper, ReceivedOrder& received) {
   const Order& order = received.order;
-  const bool with_fd = received.fd.valid();
-  switch (order.kind) {
+  const OrderKind kind = order.kind;
+  const bool is_helpers = kind >= OrderKind::keep && kind <= OrderKind::release;
+  const bool has_fd = kind == OrderKind::start || kind == OrderKind::keep || kind == OrderKind::scan;
+  if (from_helper != is_helpers || received.fd.valid() != has_fd) return false;
+  switch (kind) {
     case OrderKind::start:
-      return !from_helper && with_fd && start_by_order(order.value, order.detail, received.fd.get());
+      return start_by_order(order.value, order.detail, received.fd.get());
     case OrderKind::kill:
-      if (from_helper || with_fd || order.value == kSupervisor || order.value >= kFirstScannerNumber) return false;
+      if (order.value == kSupervisor || order.value >= kFirstScannerNumber) return false;
       kill_process(roles_[order.value].pid);
       return true;
     case OrderKind::keep:
-      return from_helper && with_fd && keep(order.value, std::move(received.fd));
+      return keep(order.value, std::move(received.fd));
     case OrderKind::scan:
-      if (with_fd) scan(received.fd.get());
-      return from_helper && with_fd;
+      scan(received.fd.get());
+      return true;
     case OrderKind::forget:
       forget(order.value);
-      return from_helper && !with_fd;
+      return true;
     case OrderKind::release:
       let_go(static_cast<std::uint32_t>(order.value));
       [[fallthrough]];
     case OrderKind::held:
       held_due_ms_ = 0;
-      return from_helper && !with_fd;
+      return true;
     default:
       return false;
   }

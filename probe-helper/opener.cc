@@ -40,7 +40,6 @@ constexpr int kFieldsFromNameToStart = 20;
 constexpr const char* kAllowed[] = {"fcntl", "getdents64", "lseek",   "openat",  "pidfd_open",
                                     "poll",  "newfstatat", "recvmsg", "sendmsg", "statx"};
 constexpr int kCapabilities[] = {CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_CHECKPOINT_RESTORE};
-constexpr std::uint64_t kMostFiles = 64;
 
 struct Attempt {
   int error = ESRCH;  // as in oisp_open_answer
@@ -187,8 +186,7 @@ int Opener::run() {
 int serve() {
   (void)::prctl(PR_SET_NAME, "oisp-opener", 0, 0, 0);
   OwnedFd proc(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
-  const Status sandboxed =
-      apply_sandbox({.allowed = kAllowed, .capabilities = kCapabilities, .most_files = kMostFiles});
+  const Status sandboxed = apply_sandbox({.allowed = kAllowed, .capabilities = kCapabilities});
   if (proc && sandboxed) return Opener(std::move(proc)).run();
   log_error("cannot begin: %s", sandboxed ? "/proc cannot be opened" : sandboxed.error().text().c_str());
   return 1;

@@ -121,7 +121,6 @@ oisp_scan_answer fake_library_sites() {
                  .then = offsetof(fake_shown, data),
                  .offset = offsetof(fake_session, shown)};
   take.length = argument(OISP_ARG_REGISTER, kSecond);
-  answer.sites[answer.site_count++] = take;  // twice, as where overlay mounts show a file under two numbers
   (void)add(reinterpret_cast<const void*>(&fake_handshake), OISP_ROLE_HANDSHAKE, OISP_SITE_HAS_RETURN);
   oisp_site& name = add(reinterpret_cast<const void*>(&fake_control), OISP_ROLE_SET_NAME, OISP_SITE_HAS_GUARD);
   name.buffer = argument(OISP_ARG_REGISTER, kFourth);
@@ -149,6 +148,10 @@ oisp_scan_answer fake_library_sites() {
   oisp_site& opened = add(reinterpret_cast<const void*>(&fake_opened), OISP_ROLE_OPENED, 0);
   opened.session = {};
   with_layer(opened, offsetof(fake_result, type) - offsetof(fake_result, plaintext));
+  // What is told at the entry, once more: as where overlay mounts show a file under two numbers.
+  for (std::uint32_t i = 0, count = answer.site_count; i < count; ++i) {
+    if ((answer.sites[i].flags & OISP_SITE_HAS_RETURN) == 0) answer.sites[answer.site_count++] = answer.sites[i];
+  }
   return answer;
 }
 
