@@ -8,7 +8,7 @@ const volatile __u32 max_capture = (1 << 20) + (64 << 10);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 8 << 20);
+	__uint(max_entries, 1 << 20); /* the loader says how large it is */
 } events SEC(".maps");
 
 struct {

@@ -56,6 +56,8 @@ static long next_chunk(__u32 index, struct loop *loop)
 		emit_chunk(transfer, length, 1024);
 	else if (length <= 4096)
 		emit_chunk(transfer, length, 4096);
+	else if (length <= 8192)
+		emit_chunk(transfer, length, 8192);
 	else
 		emit_chunk(transfer, length, OISP_CHUNK_BYTES);
 	transfer->offset += length;

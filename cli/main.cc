@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "cli/exit-status.h"
 #include "cli/subcommands.h"
+#include "ipc-schema/order.h"
 
 namespace oisp {
 namespace {
@@ -29,9 +30,15 @@ Runner declare_record(CLI::App& app) {
   app.add_flag("--live", options->live, "Show lines at once, though CMD has the terminal to itself");
   app.add_flag("--no-colour,--no-color", options->no_colour, "No colours (as with NO_COLOR)");
   app.add_flag("--bodies", options->bodies, "Put whole bodies into the events");
-  app.add_option("--max-body", options->max_body, "Keep at most this much of a body (default 8388608)")
+  app.add_option("--max-body", options->max_body, "Keep at most this much of a body (default 8M)")
+      ->transform(CLI::AsSizeValue(false))
       ->check(CLI::PositiveNumber)
-      ->type_name("BYTES");
+      ->type_name("SIZE");
+  app.add_option("--buffer-size", options->buffer_size,
+                 "Memory for what is captured and not taken yet: 1M to 256M (default 16M)")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::Range(kLeastRingBytes, kMostRingBytes))
+      ->type_name("SIZE");
   app.add_option("--uprobes", options->uprobes, "Use perf uprobes though the kernel has better")
       ->check(CLI::IsMember({"perf"}))
       ->group("");  // for tests

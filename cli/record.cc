@@ -31,6 +31,13 @@ void configure(Capture& capture, std::string_view key, std::string_view value) {
   capture.say(order);
 }
 
+// For those with privilege, which read no numbers from text.
+void configure(Capture& capture, std::string_view key, std::uint64_t value) {
+  Order order{.kind = OrderKind::config, .value = value};
+  order.set_name(key);
+  capture.say(order);
+}
+
 std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 std::string name_of_process(pid_t pid) {
@@ -68,6 +75,7 @@ void say_settings(Capture& capture, const RecordOptions& options, const Identity
     configure(capture, "width", std::to_string(columns));
   }
   if (!options.uprobes.empty()) configure(capture, "uprobes", options.uprobes);
+  if (options.buffer_size != 0) configure(capture, "buffer_size", options.buffer_size);
   if (options.no_hold) configure(capture, "hold_new_files", "0");
   configure(capture, "sink_count", std::to_string((options.output.empty() ? 0 : 1) + (options.quiet ? 0 : 1)));
 }

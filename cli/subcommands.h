@@ -25,6 +25,7 @@ struct RecordOptions {
   bool no_hold = false;
   std::string uprobes;
   std::uint64_t max_body = 8 << 20;
+  std::uint64_t buffer_size = 0;  // 0: kRingBytes
 };
 int record(const RecordOptions& options, const Words& command);
 

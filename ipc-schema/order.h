@@ -22,7 +22,7 @@ enum class OrderKind : std::uint32_t {
   watch = 1,   // value: pid to watch with its descendants; detail: 1 if its exec is still to come
   output = 2,  // fd: where a sink writes; detail: SinkKind; value: SinkFlag bits
   file = 3,    // fd: a regular file to probe before anything starts (libssl, CMD's own program)
-  config = 4,  // name: key, text: value (scope, command, option of a sink)
+  config = 4,  // name: key, text: value (scope, command, option of a sink); value: instead, for the helper
   begin = 5,   // all has been said: start
   finish = 6,  // CMD ended (value: wait status) or the user asked to stop (detail: 1): drain and end
   // supervisor -> command line (no descriptors)
@@ -111,6 +111,9 @@ struct SocketPair {
   OwnedFd b;
 };
 Result<SocketPair> make_order_pair();
+
+// Bytes of the ring of records unless `config` "buffer_size" says otherwise, and what that may say.
+inline constexpr std::uint64_t kRingBytes = 16 << 20, kLeastRingBytes = 1 << 20, kMostRingBytes = 256 << 20;
 
 // Where a role finds what its launcher gave it.
 inline constexpr int kOrdersFd = 3;  // every role

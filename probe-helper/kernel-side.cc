@@ -41,7 +41,7 @@ bpf_program* program_of(const Skeleton& skeleton, const char* name) {
 }
 
 // Where a hook is there but of another shape, the sensor does without all that it can do without.
-Result<Skeleton> load_programs(bool multi, const btf* kernel_types) {
+Result<Skeleton> load_programs(bool multi, const btf* kernel_types, std::uint64_t ring_bytes) {
   int error = 0;
   for (const bool with_optional : {true, false}) {
     Skeleton skeleton(sensor_bpf__open(), sensor_bpf__destroy);
@@ -51,11 +51,11 @@ Result<Skeleton> load_programs(bool multi, const btf* kernel_types) {
       const bool there = ::btf__find_by_name_kind(kernel_types, type.c_str(), BTF_KIND_TYPEDEF) > 0;
       (void)::bpf_program__set_autoload(program_of(skeleton, kHookPrograms[i]), there && with_optional);
     }
+    const auto attach_type = static_cast<bpf_attach_type>(multi ? kTraceUprobeMulti : 0);
     for (const char* name : {"site_entry", "site_return", "canary_entry", "canary_return"}) {
-      if (multi)
-        (void)::bpf_program__set_expected_attach_type(program_of(skeleton, name),
-                                                      static_cast<bpf_attach_type>(kTraceUprobeMulti));
+      (void)::bpf_program__set_expected_attach_type(program_of(skeleton, name), attach_type);
     }
+    (void)::bpf_map__set_max_entries(skeleton->maps.events, static_cast<__u32>(ring_bytes));
     skeleton->rodata->max_capture = kMaxCapture;
     error = -sensor_bpf__load(skeleton.get());
     if (error == 0) return skeleton;
@@ -64,8 +64,8 @@ Result<Skeleton> load_programs(bool multi, const btf* kernel_types) {
 }
 
 // Loads the programs for one kind of uprobes, and lets the canary try them.
-Result<Loaded> load_and_try(const btf* kernel_types, const UprobeKind& kind) {
-  auto skeleton = load_programs(kind.multi != 0, kernel_types);
+Result<Loaded> load_and_try(const btf* kernel_types, const UprobeKind& kind, std::uint64_t ring_bytes) {
+  auto skeleton = load_programs(kind.multi != 0, kernel_types, ring_bytes);
   if (!skeleton) return skeleton.error();
   Parts parts;  // own descriptors, so that the skeleton can go
   for (unsigned i = 0; i < OISP_PART_COUNT; ++i) {
@@ -82,20 +82,19 @@ Result<Loaded> load_and_try(const btf* kernel_types, const UprobeKind& kind) {
   return Loaded{.skeleton = std::move(*skeleton), .kernel = std::move(*kernel)};
 }
 
-Result<Loaded> load_what_works(bool force_perf) {
+Result<Loaded> load_what_works(bool force_perf, std::uint64_t ring_bytes) {
   const std::unique_ptr<btf, void (*)(btf*)> types(::btf__load_vmlinux_btf(), ::btf__free);
   if (!types) return errno_fault("no_kernel_types");
   // The attach type's place in the kernel's own types says whether it knows it.
   if (!force_perf && ::btf__find_by_name_kind(types.get(), "bpf_uprobe_multi_link", BTF_KIND_STRUCT) > 0) {
-    auto loaded = load_and_try(types.get(), {.multi = 1});
+    auto loaded = load_and_try(types.get(), {.multi = 1}, ring_bytes);
     if (loaded || loaded.error().what == "probes_kill" || loaded.error().error == EPERM) return loaded;
   }
   const auto kind = find_perf_uprobes();
   if (!kind) return kind.error();
   // As the launcher gives it.
-  const bool may = ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_SYS_ADMIN, 0, 0) == 1;
-  if (!may) return fault("needs_sys_admin");
-  return load_and_try(types.get(), kind.value());
+  if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_SYS_ADMIN, 0, 0) != 1) return fault("needs_sys_admin");
+  return load_and_try(types.get(), kind.value(), ring_bytes);
 }
 
 // Attaches all hooks that were loaded; the links end with the descriptors, which the launcher keeps.
@@ -120,11 +119,9 @@ Status run_iterator(int program) {
   if (!link) return errno_fault("attach an iterator");
   const OwnedFd iterator(::bpf_iter_create(link.get()));
   if (!iterator) return errno_fault("start an iterator");
-  char nothing[64];
-  ssize_t got = 0;
-  do {
-    got = ::read(iterator.get(), nothing, sizeof nothing);
-  } while (got > 0 || (got < 0 && (errno == EINTR || errno == EAGAIN)));
+  char rest[64];
+  ssize_t got = 1;
+  while (got > 0 || (got < 0 && (errno == EINTR || errno == EAGAIN))) got = ::read(iterator.get(), rest, sizeof rest);
   if (got < 0) return errno_fault("run an iterator");
   return Done{};
 }
@@ -149,8 +146,7 @@ Status watch_tree(const Loaded& loaded, const Watch& watch) {
 }  // namespace
 
 void tell_launcher(OrderKind kind, std::uint64_t value, int fd) {
-  const Status sent = send_order(kStoreFd, {.kind = kind, .value = value}, fd);
-  if (!sent) log_debug("%s", sent.error().text().c_str());
+  (void)send_order(kStoreFd, {.kind = kind, .value = value}, fd);
 }
 
 Parts take_given_parts() {
@@ -187,10 +183,10 @@ void announce_mappings(const KernelSide& kernel) {
   if (!announced) log_warning("%s", announced.error().text().c_str());
 }
 
-Result<KernelSide> start_kernel_side(const std::vector<Watch>& watches, bool force_perf) {
+Result<KernelSide> start_kernel_side(const std::vector<Watch>& watches, bool force_perf, std::uint64_t ring_bytes) {
   // What the verifier says is long, and for developers.
   if (std::getenv("OISP_LOG") == nullptr) (void)::libbpf_set_print(nullptr);
-  auto loaded = load_what_works(force_perf);
+  auto loaded = load_what_works(force_perf, ring_bytes);
   if (!loaded) return loaded.error();
   OISP_TRY(attach_hooks(*loaded));
   for (const Watch& watch : watches) OISP_TRY(watch_tree(*loaded, watch));

@@ -56,7 +56,7 @@ struct Watch {
 // Everything that needs more privilege than the sandbox leaves: loads what this kernel takes, lets the
 // canary try it, attaches the hooks, watches, and gives all of it to the launcher to keep. Why the sensor
 // cannot run here, others have sentences for (supervisor/sentences.cc).
-Result<KernelSide> start_kernel_side(const std::vector<Watch>& watches, bool force_perf);
+Result<KernelSide> start_kernel_side(const std::vector<Watch>& watches, bool force_perf, std::uint64_t ring_bytes);
 
 // Announces what watched processes have mapped and nobody looked at yet. A failure is logged.
 void announce_mappings(const KernelSide& kernel);

@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 
 #include <algorithm>
+#include <bit>
 
 #include "base/log.h"
 #include "base/sandbox.h"
@@ -63,6 +64,7 @@ class Helper {
   Parts given_ = take_given_parts();
   std::vector<Watch> watches_;
   bool force_perf_ = false;
+  std::uint64_t ring_bytes_ = kRingBytes;
   bool hold_ = true;
   std::unique_ptr<Session> session_;
   bool has_all_ = false;  // all has been said that is to be in place before `ready`
@@ -84,7 +86,7 @@ bool Helper::start() {
   const bool adopted = kept.ok();
   // Of one that died at its start, nothing is of use.
   for (unsigned key = 0; !adopted && key <= OISP_PART_LINKS; ++key) tell_launcher(OrderKind::forget, key);
-  auto kernel = adopted ? std::move(*kept) : start_kernel_side(watches_, force_perf_);
+  auto kernel = adopted ? std::move(*kept) : start_kernel_side(watches_, force_perf_, ring_bytes_);
   if (!kernel) return refuse(kernel.error());
   session_ = std::make_unique<Session>(std::move(*kernel), adopted);
   (void)::malloc_trim(0);  // the kernel's type information was large
@@ -123,6 +125,8 @@ bool Helper::answer(ReceivedOrder& received) {
   if (order.kind == OrderKind::config && !session_) {
     if (order.name_view() == "uprobes") force_perf_ = order.text_view() == "perf";
     if (order.name_view() == "hold_new_files") hold_ = order.text_view() != "0";
+    const std::uint64_t bytes = std::clamp(order.value, kLeastRingBytes, kMostRingBytes);
+    if (order.name_view() == "buffer_size") ring_bytes_ = std::bit_ceil(bytes);
   } else if (order.kind == OrderKind::watch && !session_) {
     watches_.push_back({.tgid = static_cast<std::uint32_t>(order.value), .quiet = order.detail == 1});
   } else if (order.kind == OrderKind::begin && session_ && !has_all_) {

@@ -16,7 +16,8 @@ namespace {
 
 // The helper hears of nothing but its own two switches.
 bool is_for_helper(const Order& config) {
-  return config.name_view() == "uprobes" || config.name_view() == "hold_new_files";
+  const std::string_view name = config.name_view();
+  return name == "uprobes" || name == "hold_new_files" || name == "buffer_size";
 }
 
 const char* sink_name(const Order& output) { return (output.value & kSinkIsFile) != 0 ? "file" : "view"; }

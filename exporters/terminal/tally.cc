@@ -180,6 +180,7 @@ void Tally::set_loss(schema::SensorLoss::Reader loss) {
   loss_->cut_bytes += loss.getCutBytes();
   loss_->unexplained += loss.getUnexplained();
   for (const auto cause : loss.getCauses()) {
+    loss_->ring |= cause.getPlace() == "ring";
     if (loss_->causes.size() >= kMostTools) break;
     loss_->causes.push_back(text_of(cause.getFamily()) + ", " + text_of(cause.getPlace()) + ": " +
                             text_of(cause.getCause()) + " (" + with_thousands(cause.getCount()) + ")");
@@ -300,6 +301,9 @@ void Tally::append_coverage(std::vector<StyledLine>& lines, std::size_t columns)
     lines.emplace_back();
     lines.back().pad_to(kLabelColumns).add(cause, Style::warning);
   }
+  if (!loss_->ring) return;
+  lines.emplace_back();
+  lines.back().pad_to(kLabelColumns).add("what comes faster than it is read needs more room: --buffer-size");
 }
 
 // A recording without model traffic must not look like one that was blind.

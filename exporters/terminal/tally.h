@@ -32,6 +32,7 @@ struct LossTally {
   std::uint64_t cut_bytes = 0;
   std::uint64_t unexplained = 0;
   std::vector<std::string> causes;
+  bool ring = false;  // one of them is that there was no room in the kernel's ring
 };
 
 struct BlindSpotRow {

@@ -405,6 +405,7 @@ TEST_CASE("a blind spot and a loss show as they happen, once") {
   });
   CHECK(screen.text() == "LOST       12 records (49,152 B)  ring: full\n");
   const std::string summary = screen.finished();
+  CHECK(summary.find("           what comes faster than it is read needs more room: --buffer-size\n") != std::string::npos);
   CHECK(summary.find("NOT SEEN   tool[7] and 2 more  × 6  no known TLS library in the program\n") != std::string::npos);
 }
 

@@ -21,9 +21,11 @@ constexpr std::size_t kSizes[] = {
 
 char pattern(std::size_t offset) { return static_cast<char>(offset * 31 + offset / 251); }
 
-std::vector<std::pair<std::string, std::string>> config() {
-  if (std::getenv("OISP_TEST_PERF") != nullptr) return {{"uprobes", "perf"}};
-  return {};
+std::vector<std::pair<std::string, std::string>> config(const char* buffer_size = nullptr) {
+  std::vector<std::pair<std::string, std::string>> settings;
+  if (std::getenv("OISP_TEST_PERF") != nullptr) settings.emplace_back("uprobes", "perf");
+  if (buffer_size != nullptr) settings.emplace_back("buffer_size", buffer_size);
+  return settings;
 }
 
 // A port on loopback.
@@ -47,8 +49,8 @@ struct Listener {
 
 // A target, watched and probed.
 struct Watched {
-  explicit Watched(const std::vector<std::string>& scenario) : target(scenario) {
-    rig.start_helper(target.tgid(), config());
+  explicit Watched(const std::vector<std::string>& scenario, const char* buffer_size = nullptr) : target(scenario) {
+    rig.start_helper(target.tgid(), config(buffer_size));
     rig.grant(4 << 20);
     REQUIRE(rig.serve_until([&] { return rig.is_ready() || !rig.failure().empty(); }));
     REQUIRE(rig.failure().empty());
@@ -363,13 +365,15 @@ TEST_CASE("a collector that sends garbage harms nothing") {
 }
 
 TEST_CASE("a collector that stops reading blocks nobody, and what is lost is counted") {
-  Watched watched({"threads"});
+  Watched watched({"threads"}, "1000000");
   Rig& rig = watched.rig;
+  CHECK(rig.ring_bytes() == 1 << 20);  // the next power of two
   rig.collector_reads = false;
   watched.target.go();
   REQUIRE(rig.serve_until([&] { return watched.target.has_ended(); }));
   rig.collector_reads = true;
   watched.drain();
+  CHECK(rig.counters().dropped[OISP_FAMILY_TLS] > 0);
   CHECK(rig.of_kind(OISP_KIND_TLS_DATA).size() + rig.counters().dropped[OISP_FAMILY_TLS] == 6000);
 }
 

@@ -234,6 +234,7 @@ void Rig::start_helper(std::uint32_t watched, const std::vector<std::pair<std::s
     Order order{.kind = OrderKind::config};
     order.set_name(key);
     order.set_text(value);
+    if (key == "buffer_size") order.value = std::stoull(value);
     REQUIRE(send_order(orders_.get(), order).ok());
   }
   REQUIRE(send_order(orders_.get(), {.kind = OrderKind::watch, .detail = quiet ? 1 : 0, .value = watched}).ok());
@@ -396,6 +397,7 @@ void Rig::take_frame(const std::vector<std::uint64_t>& words) {
     case schema::FromHelper::HELLO: {
       constexpr const char* kHooks[] = OISP_HOOKS;
       const auto hello = read<oisp_hello>(message.getHello());
+      ring_bytes_ = hello.ring_bytes;
       uprobes_ = hello.uprobe_multi != 0 ? "uprobe_multi" : "perf";
       for (unsigned i = 0; i < OISP_HOOK_COUNT; ++i) {
         if ((hello.missing_hooks & 1u << i) != 0) missing_.insert(kHooks[i]);

@@ -83,6 +83,7 @@ class Rig {
   [[nodiscard]] bool is_drained() const { return drained_; }
   [[nodiscard]] bool collector_closed() const { return !collector_; }
   [[nodiscard]] const std::string& uprobes() const { return uprobes_; }
+  [[nodiscard]] std::uint64_t ring_bytes() const { return ring_bytes_; }
   [[nodiscard]] const std::string& failure() const { return failure_; }
   [[nodiscard]] bool is_missing(const std::string& hook) const { return missing_.contains(hook); }
   [[nodiscard]] unsigned stops() const { return stops_; }
@@ -110,6 +111,7 @@ class Rig {
   oisp_counters counters_{};
   std::vector<FileReportSeen> reports_;
   std::string uprobes_;
+  std::uint64_t ring_bytes_ = 0;
   std::string failure_;
   std::set<std::string> missing_;
   std::uint64_t expected_position_ = 0;
