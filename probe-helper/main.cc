@@ -25,12 +25,10 @@ constexpr const char* kAllowed[] = {"bpf",     "perf_event_open", "ioctl",    "p
 constexpr int kCapabilities[] = {CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN};
 constexpr std::uint64_t kMostOpenFiles = 512;
 
-// A drained ring is looked at again after this time, then after twice that, and so on; after so many
-// empty looks the helper sleeps until the kernel wakes it. A wake-up costs the watched program some
-// 20 us, and a nap costs the helper as much: so the naps are few, and the first ones short, because
-// what follows a record mostly follows soon.
-constexpr long kFirstNap_ns = 300'000;
-constexpr int kEmptyNaps = 3;
+// A drained ring is looked at again after this time; if nothing came, the helper sleeps until the kernel
+// wakes it, and lets the same time pass before it looks: what follows a record mostly follows soon, and
+// goes with it. A wake-up costs the watched program some 20 us, and a nap costs the helper as much.
+constexpr timespec kNap{.tv_sec = 0, .tv_nsec = 500'000};
 // Sleeping has an end only so that deadlines are looked at: a producer's exchange of the sleeping flag
 // and the helper's last look at the rings cannot both miss the other.
 constexpr long kSleep_ns = 500'000'000;
@@ -69,8 +67,8 @@ class Helper {
   std::unique_ptr<Session> session_;
   bool has_all_ = false;  // all has been said that is to be in place before `ready`
   bool is_ready_ = false;
-  bool stirred_ = true;  // a descriptor may have something; else it is time alone that passed
-  int empty_naps_ = 0;
+  bool stirred_ = true;      // a descriptor may have something; else it is time alone that passed
+  bool has_napped_ = false;  // since the last record
 };
 
 // The session is over.
@@ -156,31 +154,33 @@ void Helper::wait() {
   std::vector<pollfd> polled{{.fd = kOrdersFd, .events = POLLIN, .revents = 0}};
   session_->forwarder.add_polled(polled);
   session_->flow.add_polled(polled);
-  long pause_ns = kFirstNap_ns << empty_naps_;
+  timespec pause = kNap;
   oisp_control& control = session_->kernel.control();
   if (session_->forwarder.is_blocked()) {
-    pause_ns = kBlocked_ns;
-  } else if (empty_naps_ == kEmptyNaps) {
+    pause.tv_nsec = kBlocked_ns;
+  } else if (has_napped_) {
     // From here on a producer wakes us; what came before, is seen now.
     __atomic_store_n(&control.sleeping, 1, __ATOMIC_SEQ_CST);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if (session_->kernel.events().is_empty() && session_->kernel.new_files().is_empty()) {
-      pause_ns = kSleep_ns;
+      pause.tv_nsec = kSleep_ns;
       for (const unsigned ring : {unsigned{OISP_PART_EVENTS}, unsigned{OISP_PART_FILES}}) {
         polled.push_back({.fd = session_->kernel.fd(ring), .events = POLLIN, .revents = 0});
       }
     }
   }
-  const timespec pause{.tv_sec = 0, .tv_nsec = pause_ns};
   stirred_ = ::ppoll(polled.data(), polled.size(), &pause, nullptr) != 0;
-  if (!stirred_ && empty_naps_ < kEmptyNaps) ++empty_naps_;
   __atomic_store_n(&control.sleeping, 0, __ATOMIC_SEQ_CST);
+  has_napped_ |= !stirred_;
+  // Files are waited for.
+  const bool woken = stirred_ && pause.tv_nsec == kSleep_ns && session_->kernel.new_files().is_empty();
+  if (woken) (void)::ppoll(nullptr, 0, &kNap, nullptr);
 }
 
 int Helper::run() {
   while (!stirred_ || serve_orders()) {
     session_->flow.advance(stirred_);
-    if (session_->forwarder.advance(stirred_)) empty_naps_ = 0;
+    if (session_->forwarder.advance(stirred_)) has_napped_ = false;
     if (has_all_ && !is_ready_ && session_->flow.is_at_rest()) {
       is_ready_ = true;
       session_->forwarder.start();

@@ -258,6 +258,8 @@ class Role {
     if (asked_ == kOverreach) (void)send_order(kOrdersFd, {.kind = OrderKind::done});
     if (asked_ == kOverreachStore) (void)send_order(kStoreFd, {.kind = OrderKind::kill, .value = 1});
     if (asked_ == kKeepAnotherForm) keep(OISP_PART_CONTROL, "no map");
+    // Being killed is all that ends these.
+    if (asked_ == kOverreach || asked_ == kOverreachStore || asked_ == kKeepAnotherForm) (void)::pause();
     (void)send_order(kOrdersFd, {.kind = OrderKind::ready});
     if (asked_ == kCrash || asked_ == kHoldAndCrash || (asked_ == kCrashOnce && parts_.empty())) std::abort();
   }
