@@ -1,9 +1,11 @@
 """What the demo provider answers: one request in, the same answer out every time, in every dialect. Those of
 OpenAI's Chat Completions and of Anthropic are here, others in answers_*.py; dialects.py has the table of all.
 
-The answer follows from the last message:
-  * the user's text holds commands in `backticks` and the request offers tools: one tool call each;
-  * tool results came back: a sentence about them;
+The answer follows from what the user said last, and from how often tool results came back since:
+  * the user's text holds commands in `backticks` and the request offers tools: one tool call each, of the first tool
+    that is offered, or of the one that a command names (`NAME {"argument": …}`);
+  * where `demo:then` parts that text, the second part is for the turn after the first results, and so on;
+  * nothing of it is left to do, and results came back: a sentence about them;
   * otherwise a sentence about the question.
 """
 
@@ -14,6 +16,7 @@ import re
 BIG_BYTES = 1 << 20
 MARKER = re.compile(r"demo:([a-z]+(?:-\d+)?)")
 COMMAND = re.compile(r"`([^`]+)`")
+NEXT_TURN = "demo:then"
 
 ERRORS = {
     400: ("invalid_request_error", "The body is not a request that I know."),
@@ -37,6 +40,16 @@ def text_of(content):
     return "\n".join(part.get("text") or text_of(part.get("content") or "") for part in content or [])
 
 
+def dialogue(items, is_result):
+    """The last of these that the user said, and how many turns of results came after it."""
+    asked = max((place for place, item in enumerate(items) if item.get("role") == "user" and not is_result(item)),
+                default=None)
+    if asked is None:
+        return {}, 0
+    after = [is_result(item) for item in items[asked:]]
+    return items[asked], sum(bool(now and not before) for before, now in zip(after, after[1:]))
+
+
 def pieces(text):
     """Text as a model would stream it: words; long text in bigger steps."""
     if len(text) > 20000:
@@ -54,8 +67,9 @@ class Answer:
     needs_key = True
     streams_by_default = False
 
-    def __init__(self, request, text, results):
+    def __init__(self, request, text, results, turns=0):
         self.request = request
+        text = "".join(text.split(NEXT_TURN)[turns:turns + 1])
         self.model = request["model"]
         self.streamed = bool(request.get("stream", self.streams_by_default))
         self.markers = set(MARKER.findall(text))
@@ -64,11 +78,11 @@ class Answer:
         self.thinking = "I look at the question, then at the tools that I have." if "thinking" in self.markers else ""
         self.calls = []
         commands = COMMAND.findall(text)
-        if results:
-            self.text = "The tool says: " + " · ".join(result.strip()[:200] for result in results)
-        elif commands and request.get("tools"):
-            self.calls = [(self.tool_name(), {"command": command}) for command in commands]
+        if commands and request.get("tools"):
+            self.calls = [self.call_of(command) for command in commands]
             self.text = "I will run that."
+        elif results:
+            self.text = "The tool says: " + " · ".join(result.strip()[:200] for result in results)
         elif "big" in self.markers:
             self.text = ("All work and no play makes a naïve model – ☕. " * (BIG_BYTES // 40))[:BIG_BYTES]
         else:
@@ -76,9 +90,13 @@ class Answer:
             self.text = f"You asked: “{question[:120]}”. I am a demo, so this is all that I know – naïve, but true. ✓"
         self.output_tokens = len(self.text) // 4 + 12 * len(self.calls)
 
-    def tool_name(self):
+    def call_of(self, command):
         tools = [tool.get("function") or tool for tool in self.request["tools"]]
-        return next(tool["name"] for tool in tools if "name" in tool)
+        names = [tool["name"] for tool in tools if "name" in tool]
+        name, _, arguments = command.partition(" ")
+        if name in names and arguments.startswith("{"):
+            return name, json.loads(arguments)
+        return names[0], {"command": command}
 
     @staticmethod
     def results_in(_):
@@ -104,7 +122,8 @@ class OpenAi(Answer):
         results = []
         while len(results) < len(messages) and messages[-1 - len(results)]["role"] == "tool":
             results.insert(0, text_of(messages[-1 - len(results)]["content"]))
-        super().__init__(request, "" if results else text_of(messages[-1].get("content")), results)
+        asked, turns = dialogue(messages, lambda message: message["role"] == "tool")
+        super().__init__(request, text_of(asked.get("content")), results, turns)
 
     @staticmethod
     def error(status):
@@ -194,11 +213,9 @@ class Anthropic(Answer):
     word = "anthropic.messages"
 
     def __init__(self, request):
-        content = request["messages"][-1]["content"]
-        results = []
-        if not isinstance(content, str):
-            results = [text_of(part.get("content") or "") for part in content if part["type"] == "tool_result"]
-        super().__init__(request, "" if results else text_of(content), results)
+        results = [text_of(part.get("content") or "") for part in self.result_parts(request["messages"][-1])]
+        asked, turns = dialogue(request["messages"], self.result_parts)
+        super().__init__(request, text_of(asked.get("content")), results, turns)
         request["max_tokens"]  # The real one insists on it.
 
     @staticmethod
@@ -224,9 +241,13 @@ class Anthropic(Answer):
         return f"toolu_{self.name[:20]}{number}"
 
     @staticmethod
-    def results_in(request):
-        return [part["tool_use_id"] for message in request["messages"] if not isinstance(message["content"], str)
-                for part in message["content"] if part["type"] == "tool_result"]
+    def result_parts(message):
+        content = message["content"]
+        return [] if isinstance(content, str) else [part for part in content if part["type"] == "tool_result"]
+
+    @classmethod
+    def results_in(cls, request):
+        return [part["tool_use_id"] for message in request["messages"] for part in cls.result_parts(message)]
 
     def usage(self, output_tokens):
         usage = {"input_tokens": self.input_tokens, "cache_creation_input_tokens": 7, "cache_read_input_tokens": 64,

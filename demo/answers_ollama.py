@@ -1,6 +1,6 @@
 """Ollama's own API: lines of JSON, streamed unless the request says no; it asks for no key."""
 
-from answers import ERRORS, Answer, compact, pieces
+from answers import ERRORS, Answer, compact, dialogue, pieces, text_of
 from answers_responses import Embeddings
 
 MADE = {"created_at": "2026-01-01T00:00:00.000000000Z"}
@@ -46,7 +46,8 @@ class OllamaChat(Ollama):
         results = []
         while len(results) < len(messages) and messages[-1 - len(results)]["role"] == "tool":
             results.insert(0, messages[-1 - len(results)]["content"])
-        super().__init__(request, "" if results else messages[-1]["content"], results)
+        asked, turns = dialogue(messages, lambda message: message["role"] == "tool")
+        super().__init__(request, text_of(asked.get("content")), results, turns)
 
     def call_id(self, number):
         return f"call_{self.name[:8]}{number}"

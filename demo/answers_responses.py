@@ -4,7 +4,7 @@ import base64
 import json
 import struct
 
-from answers import Answer, OpenAi, compact, pieces, text_of
+from answers import Answer, OpenAi, compact, dialogue, pieces, text_of
 
 OUTPUTS = ("function_call_output", "custom_tool_call_output")
 
@@ -21,7 +21,8 @@ class Responses(Answer):
         results = []
         while len(results) < len(items) and items[-1 - len(results)].get("type") in OUTPUTS:
             results.insert(0, text_of(items[-1 - len(results)]["output"]))
-        super().__init__(request, "" if results else text_of(items[-1].get("content")), results)
+        asked, turns = dialogue(items, lambda item: item.get("type") in OUTPUTS)
+        super().__init__(request, text_of(asked.get("content")), results, turns)
         self.custom = any(tool["type"] == "custom" for tool in request.get("tools") or [])
 
     error = staticmethod(OpenAi.error)

@@ -3,9 +3,9 @@
 import os
 
 import plans
+import runtimes
 from compare import compare
 from harness import CLIENTS, Failure, Skip, case, check
-from packages import program_of
 
 # With and without what exceptions are unwound with, by which functions are told apart. OISP_TEST_ALL_VERSIONS=1 adds
 # the others.
@@ -14,17 +14,14 @@ MORE_DENOS = ["2.2.12", "2.5.6"]
 
 
 def deno_fetch(bench, version, plan, **more):
-    program = program_of(f"@deno/linux-x64-glibc@{version}", "deno")
-    os.chmod(program, 0o755)  # some of the packages have it as data
-    environment = bench.environment(DENO_CERT=bench.provider.ca, DENO_NO_UPDATE_CHECK="1",
-                                    DENO_DIR=os.path.join(bench.folder, "deno"), **more)
-    recording = bench.record([program, "run", "--allow-all", f"{CLIENTS}/fetch.mjs", bench.write_plan(plan)],
-                             env=environment)
+    runtime = runtimes.deno(bench, version)
+    recording = bench.record([*runtime.command, f"{CLIENTS}/fetch.mjs", bench.write_plan(plan)],
+                             env=bench.environment(**runtime.environment, **more))
     try:
         check(recording.status == 0, f"status {recording.status}: {recording.text()}")
         compare(recording, bench.provider.entries(len(plan)))
     except Failure as reason:
-        raise Failure(f"Deno {version}: {reason}") from reason
+        raise Failure(f"{runtime.name}: {reason}") from reason
 
 
 @case

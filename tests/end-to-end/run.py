@@ -7,7 +7,8 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness  # noqa: E402
-import cases_boringssl  # noqa: E402,F401  (importing registers the cases)
+import cases_agents  # noqa: E402,F401  (importing registers the cases)
+import cases_boringssl  # noqa: E402,F401
 import cases_clients  # noqa: E402,F401
 import cases_explain  # noqa: E402,F401
 import cases_http2  # noqa: E402,F401
