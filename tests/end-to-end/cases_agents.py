@@ -132,11 +132,11 @@ def agents_node(bench):
 
 @case
 def agents_bun(bench):
-    for version in ("1.1.38", "1.4.5"):
-        agent_loop(bench, runtimes.bun(bench, version))
+    for runtime in runtimes.buns(bench):
+        agent_loop(bench, runtime)
 
 
 @case
 def agents_deno(bench):
-    for version in ("1.46.3", "2.9.6"):
-        agent_loop(bench, runtimes.deno(bench, version))
+    for runtime in runtimes.denos(bench):
+        agent_loop(bench, runtime)

@@ -11,11 +11,8 @@ from cases_http2 import front
 from compare import compare
 from harness import CLIENTS, Failure, Provider, Skip, case, check, descendants, need, wait_for
 from packages import bun_program, program_of
+from runtimes import ALL_VERSIONS, BUNS, MORE_BUNS
 
-# With and without arguments that the optimiser dropped, and with calls through memory. OISP_TEST_ALL_VERSIONS=1
-# adds the others.
-BUNS = ["1.1.38", "1.3.12", "1.4.5"]
-MORE_BUNS = ["1.0.36", "1.1.8", "1.1.22", "1.2.5", "1.2.15", "1.2.23", "1.3.2", "1.3.8", "1.4.0"]
 CLAUDE_CODE = "@anthropic-ai/claude-code-linux-x64@2.1.329"
 # In 153 SSL_read is inlined, and SSL_peek is used besides.
 CHROMIUM = "@sparticuz/chromium@153.0.0"
@@ -56,7 +53,7 @@ def bun_many_at_once(bench):
 
 @case
 def bun_other_versions(bench):
-    if not os.environ.get("OISP_TEST_ALL_VERSIONS"):
+    if not ALL_VERSIONS:
         raise Skip("OISP_TEST_ALL_VERSIONS is not set")
     for version in MORE_BUNS:
         bun_fetch(bench, version)
@@ -158,6 +155,6 @@ def chromium(bench):
 
 @case
 def chromium_other_version(bench):
-    if not os.environ.get("OISP_TEST_ALL_VERSIONS"):
+    if not ALL_VERSIONS:
         raise Skip("OISP_TEST_ALL_VERSIONS is not set")
     chromium_fetch(bench, OTHER_CHROMIUM)

@@ -1,16 +1,9 @@
 """Deno, in which is a rustls without symbols."""
 
-import os
-
 import plans
 import runtimes
 from compare import compare
 from harness import CLIENTS, Failure, Skip, case, check
-
-# With and without what exceptions are unwound with, by which functions are told apart. OISP_TEST_ALL_VERSIONS=1 adds
-# the others.
-DENOS = ["1.46.3", "2.9.6"]
-MORE_DENOS = ["2.2.12", "2.5.6"]
 
 
 def deno_fetch(bench, version, plan, **more):
@@ -26,19 +19,19 @@ def deno_fetch(bench, version, plan, **more):
 
 @case
 def deno(bench):
-    for version in DENOS:
+    for version in runtimes.DENOS:
         deno_fetch(bench, version, plans.everything())
 
 
 @case
 def deno_many_at_once(bench):
-    for version in DENOS:
+    for version in runtimes.DENOS:
         deno_fetch(bench, version, plans.everything(), AT_ONCE="1")
 
 
 @case
 def deno_other_versions(bench):
-    if not os.environ.get("OISP_TEST_ALL_VERSIONS"):
+    if not runtimes.ALL_VERSIONS:
         raise Skip("OISP_TEST_ALL_VERSIONS is not set")
-    for version in MORE_DENOS:
+    for version in runtimes.MORE_DENOS:
         deno_fetch(bench, version, plans.everything())

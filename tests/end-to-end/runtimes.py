@@ -6,8 +6,25 @@ import os
 from harness import need
 from packages import bun_program, program_of
 
+# Of Bun, with and without arguments that the optimiser dropped, and with calls through memory; of Deno, with and without
+# what exceptions are unwound with, by which functions are told apart. OISP_TEST_ALL_VERSIONS=1 adds the others, and has
+# all of them do what is long.
+BUNS = ["1.1.38", "1.3.12", "1.4.5"]
+MORE_BUNS = ["1.0.36", "1.1.8", "1.1.22", "1.2.5", "1.2.15", "1.2.23", "1.3.2", "1.3.8", "1.4.0"]
+DENOS = ["1.46.3", "2.9.6"]
+MORE_DENOS = ["2.2.12", "2.5.6"]
+ALL_VERSIONS = bool(os.environ.get("OISP_TEST_ALL_VERSIONS"))
+
 # command: what a script's name follows; environment: what it needs to trust the provider.
 Runtime = collections.namedtuple("Runtime", "name command environment")
+
+
+def buns(bench):
+    return [bun(bench, version) for version in (BUNS if ALL_VERSIONS else BUNS[-1:])]
+
+
+def denos(bench):
+    return [deno(bench, version) for version in (DENOS if ALL_VERSIONS else DENOS[-1:])]
 
 
 def node(bench):

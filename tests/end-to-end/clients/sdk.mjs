@@ -2,6 +2,7 @@
 // of this kind: the folder that holds node_modules comes as SDK_FOLDER.
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
+import process from 'node:process';
 
 const require = createRequire(process.env.SDK_FOLDER + '/');
 const { OpenAI } = require('openai');
