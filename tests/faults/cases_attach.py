@@ -11,16 +11,16 @@ import threading
 import time
 
 import plans
+import runtimes
 from cases_kills import chance
 from compare import body_of, compare_exchange
 from harness import CLIENTS, Skip, bpf_listed, case, check, copy_libssl, launcher_of, openssl_client, wait_for
 from load import COUNTS, PYTHON, breakpoints, unique
-from packages import bun_program
 
 CYCLES = int(os.environ.get("CYCLES") or 20)
 AT_ONCE = 2
-# How much a client may use more at the end than after the first tenth; Node.js and Bun collect when they like.
-MOST_GROWTH_KIB = {"openssl": 512, "python": 4096, "node": 65536, "bun": 65536, "bun-1.4": 65536}
+# How much a client may use more at the end than after the first tenth; Node.js, Bun and Deno collect when they like.
+MOST_GROWTH_KIB = {"openssl": 512, "python": 4096, "node": 65536, "bun": 65536, "bun-1.4": 65536, "deno": 65536}
 # One in so many recordings ends by kill -9 of everything.
 KILLED_EACH = 8
 
@@ -32,10 +32,10 @@ def echo(words):
 class Client:
     """A program that sends and compares until it is told to stop. It knows of no sensor."""
 
-    def __init__(self, bench, name, command, until, library=None):
+    def __init__(self, bench, name, command, until, library=None, **more):
         self.name = name
         self.own_libssl = library
-        environment = bench.environment(UNTIL=until, PAUSE="0.05", PAUSE_MS="50")
+        environment = bench.environment(UNTIL=until, PAUSE="0.05", PAUSE_MS="50", **more)
         if library:
             environment["LD_LIBRARY_PATH"] = os.path.dirname(library)
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment)
@@ -63,13 +63,15 @@ def start_clients(bench, until):
                Client(bench, "python", [PYTHON, f"{CLIENTS}/client.py", "connection", plan(), "2"], until, library())]
     if shutil.which("node"):
         clients.append(Client(bench, "node", ["node", f"{CLIENTS}/client.js", plan()], until))
-    for name, version in (("bun", "1.3.12"), ("bun-1.4", "1.4.5")):
+    for name, kind, version in (("bun", runtimes.bun, "1.3.12"), ("bun-1.4", runtimes.bun, "1.4.5"),
+                                ("deno", runtimes.deno, "2.9.6")):
         try:
-            command = [bun_program(version), f"{CLIENTS}/fetch.mjs", plan()]
+            runtime = kind(bench, version)
         except Skip as reason:
             print(f"     without {name}: {reason}", flush=True)
         else:
-            clients.append(Client(bench, name, command, until))
+            command = [*runtime.command, f"{CLIENTS}/fetch.mjs", plan()]
+            clients.append(Client(bench, name, command, until, **runtime.environment))
     return clients
 
 
