@@ -45,6 +45,8 @@ typedef _Bool bool;
 #define TCP_SYN_SENT 2
 #define TCP_FIN_WAIT1 4
 #define TCP_CLOSE 7
+#define SHUTDOWN_MASK 3 /* neither sends nor receives */
+#define SOCK_DONE 1	/* in skc_flags: its peer has sent its FIN */
 #define TCP_LAST_ACK 9
 #define SIGCONT 18
 #define SIGSTOP 19
@@ -274,6 +276,7 @@ struct sock_common {
 	__u16 skc_num;
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
+	unsigned long skc_flags;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
 };
@@ -281,7 +284,16 @@ struct sock_common {
 struct sock {
 	struct sock_common __sk_common;
 	__u16 sk_protocol;
+	__u8 sk_shutdown;
 	int sk_err;
+};
+
+struct tcp_sock {
+	__u64 bytes_received; /* in order; the peer's FIN counts as one */
+	__u64 bytes_sent;     /* with what was sent again */
+	__u64 bytes_retrans;
+	__u32 write_seq; /* behind the last byte that the program wrote */
+	__u32 snd_nxt;	 /* behind the last one that was sent */
 };
 
 struct socket {

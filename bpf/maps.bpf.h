@@ -144,6 +144,7 @@ struct transfer {
 	__u32 captured;
 	__u32 offset;
 	__u32 site;
+	__u32 asked;
 	__u32 flags; /* of every chunk */
 	__u32 direction;
 };

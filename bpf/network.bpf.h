@@ -40,6 +40,21 @@ static __always_inline void fill_addresses(struct oisp_connection *record, const
 	}
 }
 
+/*
+ * What TCP has counted of the program's own bytes: without what was sent again and the peer's FIN, and with what
+ * waits to be sent.
+ */
+static __always_inline void fill_bytes(struct oisp_connection *record, const struct sock *sk)
+{
+	const struct tcp_sock *tcp = (const struct tcp_sock *)sk;
+
+	record->sent = BPF_CORE_READ(tcp, bytes_sent) - BPF_CORE_READ(tcp, bytes_retrans) +
+		       (__u32)(BPF_CORE_READ(tcp, write_seq) - BPF_CORE_READ(tcp, snd_nxt));
+	record->received = BPF_CORE_READ(tcp, bytes_received);
+	if (record->received && (BPF_CORE_READ(sk, __sk_common.skc_flags) & (1ul << SOCK_DONE)))
+		record->received--;
+}
+
 static __always_inline void emit_connection(const struct sock *sk, const struct connection *connection, __u32 state,
 					    __u32 error)
 {
@@ -57,6 +72,9 @@ static __always_inline void emit_connection(const struct sock *sk, const struct 
 	record->state = state;
 	record->error = error;
 	fill_addresses(record, sk);
+	record->sent = record->received = 0;
+	if (state == OISP_CONNECTION_CLOSED)
+		fill_bytes(record, sk);
 	submit(record);
 }
 
@@ -109,6 +127,8 @@ int BPF_PROG(on_socket_state, const struct sock *sk, const int before, const int
 		emit_connection(sk, connection, OISP_CONNECTION_ESTABLISHED, 0);
 		return 0;
 	}
+	if (after != TCP_CLOSE && BPF_CORE_READ(sk, sk_shutdown) != SHUTDOWN_MASK)
+		return 0; /* it sends no more, and goes on to read */
 	/* Told when the program closes: what its peer still acknowledges may come after its end. */
 	if (!connection->closed) {
 		connection->closed = 1;

@@ -92,7 +92,8 @@ struct oisp_tls_data {
 	__u32 payload_length;
 	__u32 site; /* slot of the probe site, see oisp_site_slot */
 	__u8 direction;
-	__u8 reserved[7];
+	__u8 reserved[3];
+	__u32 asked; /* bytes that the call was given room for, or was to send; 0: the site does not say */
 	__u8 payload[]; /* payload_length bytes */
 };
 
@@ -182,6 +183,8 @@ struct oisp_connection {
 	__u16 reserved;
 	__u8 local_address[16];
 	__u8 remote_address[16];
+	__u64 sent; /* bytes that the socket moved in its life; with CLOSED, else 0 */
+	__u64 received;
 };
 
 #define OISP_HELLO_BYTES 1024
@@ -355,7 +358,7 @@ OISP_STATIC_ASSERT(sizeof(struct oisp_process_fork) == 80 + 16, "fork layout");
 OISP_STATIC_ASSERT(sizeof(struct oisp_process_exec) == 80 + 64, "exec layout");
 OISP_STATIC_ASSERT(sizeof(struct oisp_process_exit) == 80 + 8, "exit layout");
 OISP_STATIC_ASSERT(sizeof(struct oisp_process_mapped) == 80 + 88, "mapped layout");
-OISP_STATIC_ASSERT(sizeof(struct oisp_connection) == 80 + 56, "connection layout");
+OISP_STATIC_ASSERT(sizeof(struct oisp_connection) == 80 + 72, "connection layout");
 OISP_STATIC_ASSERT(sizeof(struct oisp_client_hello) == 80 + 16 + OISP_HELLO_BYTES, "client hello layout");
 OISP_STATIC_ASSERT(sizeof(struct oisp_file_record) == 80 + 40, "file record layout");
 OISP_STATIC_ASSERT(sizeof(struct oisp_site) == 88, "site layout");

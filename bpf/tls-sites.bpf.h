@@ -40,6 +40,7 @@ static __always_inline int emit_chunk(struct transfer *transfer, __u32 length, c
 	data->site = transfer->site;
 	__builtin_memset(data->reserved, 0, sizeof(data->reserved));
 	data->direction = transfer->direction;
+	data->asked = transfer->asked;
 	submit(data);
 	return 0;
 }
@@ -115,6 +116,7 @@ static __always_inline void emit_data(const struct call *call, const struct oisp
 	transfer->captured = moved;
 	transfer->offset = 0;
 	transfer->site = call->site;
+	transfer->asked = call->length;
 	transfer->flags = session->seen ? 0 : OISP_FLAG_STREAM_NEW;
 	transfer->direction = direction;
 	session->seen = 1;

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <map>
 #include <set>
+#include <thread>
 
 #include "tests/catch.h"
 #include "tests/kernel/rig.h"
@@ -46,6 +47,16 @@ struct Listener {
   OwnedFd socket;
   std::uint16_t port = 0;
 };
+
+// Reads one connection to its end, and only then answers.
+constexpr std::size_t kAnswerBytes = 1000;
+void answer_one(int listener) {
+  const OwnedFd peer(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+  const std::string answer(kAnswerBytes, 'a');
+  char bytes[64];
+  while (::read(peer.get(), bytes, sizeof bytes) > 0) continue;
+  (void)::send(peer.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
+}
 
 // A target, watched and probed.
 struct Watched {
@@ -143,6 +154,9 @@ TEST_CASE("every byte of every call is recorded, once") {
   REQUIRE(writes.back()->as<oisp_tls_data>()->call_length == 10);
   writes.pop_back();
   CHECK(check_stream(writes, OISP_DIRECTION_WRITE) == wanted);
+  for (const Record* record : data) {
+    CHECK(record->as<oisp_tls_data>()->asked >= record->as<oisp_tls_data>()->call_length);
+  }
   check_complete(watched.rig);
 }
 
@@ -278,13 +292,16 @@ TEST_CASE("a process that brings a new library waits for its probes") {
   check_complete(rig);
 }
 
-TEST_CASE("connections are told of, and the session on one of them is tied to it") {
+TEST_CASE("connections are told of, with their bytes, and the session on one of them is tied to it") {
   const Listener listener;
+  constexpr std::uint64_t kSent = 22 + 3 * 5;
+  std::thread server([&listener] { answer_one(listener.socket.get()); });
   Listener closed;
   const std::uint16_t closed_port = closed.port;
   closed.close();
   Watched watched({"sockets", std::to_string(listener.port), std::to_string(closed_port)});
   watched.run();
+  server.join();
   const Rig& rig = watched.rig;
   std::map<std::uint16_t, std::vector<std::pair<unsigned, unsigned>>> states;
   std::map<std::uint16_t, std::uint64_t> cookies;
@@ -296,6 +313,9 @@ TEST_CASE("connections are told of, and the session on one of them is tied to it
     CHECK(connection->family == AF_INET);
     const std::uint8_t loopback[] = {127, 0, 0, 1};
     CHECK(std::memcmp(connection->remote_address, loopback, 4) == 0);
+    const bool is_over = connection->state == OISP_CONNECTION_CLOSED;
+    CHECK(connection->sent == (is_over ? kSent : 0));
+    CHECK(connection->received == (is_over ? kAnswerBytes : 0));
   }
   using States = std::vector<std::pair<unsigned, unsigned>>;
   CHECK(states[listener.port] ==

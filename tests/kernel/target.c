@@ -255,6 +255,8 @@ static int sockets(int open_port, int closed_port)
 	// The beginning of a TLS ClientHello.
 	static const char hello[] = "\x16\x03\x01\x00\x20\x01\x00\x00\x1c\x03\x03 and so on";
 	struct fake_session session = {0};
+	char answer[400];
+	ssize_t got;
 	int made = connect_to(open_port);
 
 	if (made < 0 || connect_to(closed_port) >= 0)
@@ -264,8 +266,13 @@ static int sockets(int open_port, int closed_port)
 	session.descriptor = made;
 	for (int i = 0; i < 3; i++)
 		fake_write(&session, "plain", 5);
+	// The peer answers when all has been sent.
+	if (shutdown(made, SHUT_WR) != 0)
+		return 1;
+	while ((got = read(made, answer, sizeof(answer))) > 0)
+		;
 	close(made);
-	return 0;
+	return got != 0;
 }
 
 int main(int count, char **arguments)
