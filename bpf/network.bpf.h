@@ -349,4 +349,27 @@ int BPF_PROG(on_socket_receive, struct sock *sk, int moved, int flags)
 	return socket_call(sk, moved, 0);
 }
 
+/*
+ * For kernels without these two tracepoints (before 6.3), in the same place: the caller's context, after the
+ * call. What it returned is asked for, since the arguments before it have changed.
+ */
+static __always_inline int tcp_call(void *context, struct sock *sk, bool sending)
+{
+	__u64 moved = 0;
+
+	return bpf_get_func_ret(context, &moved) ? 0 : socket_call(sk, (int)moved, sending);
+}
+
+SEC("?fexit/tcp_sendmsg")
+int BPF_PROG(on_tcp_send, struct sock *sk)
+{
+	return tcp_call(ctx, sk, 1);
+}
+
+SEC("?fexit/tcp_recvmsg")
+int BPF_PROG(on_tcp_receive, struct sock *sk)
+{
+	return tcp_call(ctx, sk, 0);
+}
+
 #endif

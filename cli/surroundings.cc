@@ -62,6 +62,17 @@ void look_at_helpers(const btf* types, Surroundings& found) {
   }
 }
 
+// A function of the kernel that the sensor attaches to where the tracepoint is missing. On other machines than x86-64
+// that is possible much later than the functions are there.
+bool has_stand_in([[maybe_unused]] const btf* types, [[maybe_unused]] std::string_view hook) {
+#if defined(__x86_64__)
+  const char* function = hook == "sock_send_length" ? "tcp_sendmsg" : hook == "sock_recv_length" ? "tcp_recvmsg" : "";
+  return ::btf__find_by_name_kind(types, function, BTF_KIND_FUNC) > 0;
+#else
+  return false;
+#endif
+}
+
 // By the kernel's own types: what has a version number of its own (Debian, Red Hat) has not the features of it.
 void look_at_kernel(Surroundings& found) {
   utsname name{};
@@ -82,7 +93,8 @@ void look_at_kernel(Surroundings& found) {
   constexpr const char* kHooks[OISP_HOOK_COUNT] = OISP_HOOKS;
   for (unsigned i = 0; i < OISP_HOOK_COUNT; ++i) {
     const std::string type = std::string("btf_trace_") + kHooks[i];
-    if (::btf__find_by_name_kind(types.get(), type.c_str(), BTF_KIND_TYPEDEF) > 0) found.hooks |= 1u << i;
+    const bool there = ::btf__find_by_name_kind(types.get(), type.c_str(), BTF_KIND_TYPEDEF) > 0;
+    if (there || has_stand_in(types.get(), kHooks[i])) found.hooks |= 1u << i;
   }
   found.uprobe_multi = ::btf__find_by_name_kind(types.get(), "bpf_uprobe_multi_link", BTF_KIND_STRUCT) > 0;
   look_at_helpers(types.get(), found);

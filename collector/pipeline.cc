@@ -113,6 +113,9 @@ void Pipeline::on_hello(const HelperHello& hello, std::uint64_t now_boot_ns) {
     start.setPid(settings_.pid);
     start.setUprobes(hello.uprobes);
     start.setContent(settings_.content);
+    if (hello.missing.empty()) return;
+    auto missing = start.initMissingHooks(static_cast<unsigned>(hello.missing.size()));
+    for (unsigned i = 0; i < hello.missing.size(); ++i) missing.set(i, hello.missing[i]);
   });
 }
 

@@ -413,6 +413,7 @@ struct SensorStart $doc("The recording began: what is watched, and how.") {
   pid @2 :Int64 = -1;
   uprobes @3 :Text $doc("uprobe_multi or perf.");
   content @4 :Text $doc("What is kept of content, in words.");
+  missingHooks @5 :List(Text) $doc("Places in the kernel that it lacks and that can be done without; `oisp-sensor check` says what each costs.");
 }
 
 struct SensorStop $doc("The recording ended: why, and how the command ended.") {

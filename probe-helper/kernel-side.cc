@@ -28,6 +28,9 @@ constexpr const char* kPartNames[OISP_PART_COUNT] = {"events",     "files",     
 constexpr const char* kHooks[OISP_HOOK_COUNT] = OISP_HOOKS;
 constexpr const char* kHookPrograms[OISP_HOOK_COUNT] = {
     "on_fork", "on_exec", "on_exit", "on_socket_state", "on_socket_send", "on_socket_receive", "on_mapping"};
+// On functions of the kernel, where it lacks the tracepoint.
+constexpr const char* kStandIns[OISP_HOOK_COUNT] = {nullptr,       nullptr,          nullptr, nullptr,
+                                                    "on_tcp_send", "on_tcp_receive", nullptr};
 
 using Skeleton = std::unique_ptr<sensor_bpf, void (*)(sensor_bpf*)>;
 
@@ -49,7 +52,9 @@ Result<Skeleton> load_programs(bool multi, const btf* kernel_types, std::uint64_
     for (std::size_t i = OISP_HOOKS_REQUIRED; i < OISP_HOOK_COUNT; ++i) {
       const std::string type = std::string("btf_trace_") + kHooks[i];
       const bool there = ::btf__find_by_name_kind(kernel_types, type.c_str(), BTF_KIND_TYPEDEF) > 0;
-      (void)::bpf_program__set_autoload(program_of(skeleton, kHookPrograms[i]), there && with_optional);
+      const char* name = there ? kHookPrograms[i] : kStandIns[i];
+      (void)::bpf_program__set_autoload(program_of(skeleton, kHookPrograms[i]), false);
+      if (name != nullptr) (void)::bpf_program__set_autoload(program_of(skeleton, name), with_optional);
     }
     const auto attach_type = static_cast<bpf_attach_type>(multi ? kTraceUprobeMulti : 0);
     for (const char* name : {"site_entry", "site_return", "canary_entry", "canary_return"}) {
@@ -101,6 +106,7 @@ Result<Loaded> load_what_works(bool force_perf, std::uint64_t ring_bytes) {
 Status attach_hooks(const Loaded& loaded) {
   for (unsigned i = 0; i < OISP_HOOK_COUNT; ++i) {
     bpf_program* program = program_of(loaded.skeleton, kHookPrograms[i]);
+    if (!::bpf_program__autoload(program) && kStandIns[i]) program = program_of(loaded.skeleton, kStandIns[i]);
     const std::unique_ptr<bpf_link, int (*)(bpf_link*)> link(
         ::bpf_program__autoload(program) ? ::bpf_program__attach(program) : nullptr, ::bpf_link__destroy);
     if (link) {

@@ -37,18 +37,9 @@ constexpr int kCanaryPatience_ms = 2000;  // then it counts as stuck
 
 // union bpf_attr of BPF_LINK_CREATE for uprobe_multi, as of Linux 6.6; the headers built with are older.
 struct UprobeMultiLink {
-  std::uint32_t program;
-  std::uint32_t target;
-  std::uint32_t attach_type;
-  std::uint32_t flags;
-  std::uint64_t path;
-  std::uint64_t offsets;
-  std::uint64_t reference_counters;
-  std::uint64_t cookies;
-  std::uint32_t count;
-  std::uint32_t multi_flags;
-  std::uint32_t pid;
-  std::uint32_t padding;
+  std::uint32_t program, target, attach_type, flags;
+  std::uint64_t path, offsets, reference_counters, cookies;
+  std::uint32_t count, multi_flags, pid, padding;
 };
 constexpr std::uint32_t kMultiReturn = 1;
 

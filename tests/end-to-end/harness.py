@@ -409,6 +409,10 @@ def reap():
 def run_cases(build, wanted):
     """Runs all cases (or those whose names hold one of `wanted`); prints them and the count; exit status."""
     become_subreaper()
+    # Who starts this in the background, or with nohup, ignores these, and every program below would with them.
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     passed = failed = 0
     folder = tempfile.mkdtemp(prefix="oisp-tests-")
     os.chmod(folder, 0o755)

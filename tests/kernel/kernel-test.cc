@@ -267,10 +267,10 @@ TEST_CASE("what ran before the watch is found") {
   CHECK(process->header.tgid == watched.target.tgid());
   CHECK(process->parent_tgid == static_cast<std::uint32_t>(::getpid()));
   const auto* text = reinterpret_cast<const char*>(process->text);
-  CHECK(std::string(text, process->path_length) == OISP_TEST_TARGET);
+  CHECK(std::string(text, process->path_length) == built_file("test-kernel-target"));
   const std::size_t before_argv = process->path_length + process->cwd_length;
   CHECK(std::string(text + before_argv, process->argv_length) ==
-        std::string(OISP_TEST_TARGET) + std::string("\0tree\0", 6));
+        std::string(built_file("test-kernel-target")) + std::string("\0tree\0", 6));
 }
 
 TEST_CASE("a process that brings a new library waits for its probes") {

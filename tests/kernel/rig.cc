@@ -16,7 +16,9 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <thread>
 
 #include "base/text-array.h"
@@ -155,8 +157,13 @@ oisp_scan_answer fake_library_sites() {
   return answer;
 }
 
+std::string built_file(const std::string& name) {
+  return std::filesystem::canonical("/proc/self/exe").parent_path() / name;
+}
+
 Target::Target(const std::vector<std::string>& scenario) {
-  std::vector<char*> arguments{const_cast<char*>(OISP_TEST_TARGET)};
+  const std::string program = built_file("test-kernel-target");
+  std::vector<char*> arguments{const_cast<char*>(program.c_str())};
   for (const std::string& one : scenario) arguments.push_back(const_cast<char*>(one.c_str()));
   arguments.push_back(nullptr);
   int pipe[2];
@@ -168,7 +175,7 @@ Target::Target(const std::vector<std::string>& scenario) {
   if (pid_ == 0) {
     (void)::dup2(read_end.get(), 0);
     (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    ::execv(OISP_TEST_TARGET, arguments.data());
+    ::execv(program.c_str(), arguments.data());
     ::_exit(127);
   }
 }
@@ -205,6 +212,7 @@ Rig::~Rig() {
 
 void Rig::start_helper(std::uint32_t watched, const std::vector<std::pair<std::string, std::string>>& config,
                        bool quiet) {
+  const std::string helper = built_file("../../oisp-probe-helper");
   auto orders = make_order_pair();
   auto store = make_order_pair();
   REQUIRE((orders.ok() && store.ok()));
@@ -224,7 +232,7 @@ void Rig::start_helper(std::uint32_t watched, const std::vector<std::pair<std::s
     for (const auto& [key, fd] : parts) (void)::dup2(fd, kFirstPartFd + static_cast<int>(key));
     (void)::close_range(100, ~0u, 0);
     become_helper();
-    ::execl(OISP_TEST_HELPER, OISP_TEST_HELPER, nullptr);
+    ::execl(helper.c_str(), helper.c_str(), nullptr);
     ::_exit(127);
   }
   orders_ = std::move(orders->a);
@@ -323,7 +331,7 @@ void Rig::start_scanner(OwnedFd connection_of_it) {
     if (!asked || !asked->has_value()) return;
     struct stat library {};
     struct stat file {};
-    (void)::stat(OISP_TEST_LIBRARY, &library);
+    (void)::stat(built_file("libfake-tls.so").c_str(), &library);
     (void)::fstat((*asked)->fd.get(), &file);
     oisp_scan_answer answer{};
     answer.outcome = OISP_SCAN_NO_LIBRARY;
@@ -447,7 +455,9 @@ void Rig::serve_collector() {
 }
 
 bool Rig::serve_until(const std::function<bool()>& done) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  const char* patience = std::getenv("OISP_PATIENCE_S");
+  const auto end =
+      std::chrono::steady_clock::now() + std::chrono::seconds(patience != nullptr ? std::atoi(patience) : 30);
   while (!done()) {
     if (std::chrono::steady_clock::now() > end) return false;
     pollfd set[] = {{.fd = orders_.get(), .events = POLLIN, .revents = 0},

@@ -34,6 +34,9 @@ struct FileReportSeen {
   std::string reason;
 };
 
+// What is built beside this program, wherever that was put: "test-kernel-target", "../../oisp-probe-helper".
+std::string built_file(const std::string& name);
+
 // A program that waits for go() before it does anything.
 class Target {
  public:
@@ -72,7 +75,7 @@ class Rig {
   // One that is not permitted any more; true where the helper ends of it.
   bool order_ends_it(OrderKind kind);
 
-  // Serves the helper until `done`, or half a minute has passed (false).
+  // Serves the helper until `done`, or half a minute (or OISP_PATIENCE_S) has passed (false).
   bool serve_until(const std::function<bool()>& done);
 
   [[nodiscard]] const std::vector<Record>& records() const { return records_; }

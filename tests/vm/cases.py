@@ -28,6 +28,8 @@ def compare_run(bench, command, plan):
     check(recording.status == 0, f"status {recording.status}: {recording.text()}")
     uprobes = recording.events("sensor.start")[0]["data"]["uprobes"]
     check(uprobes == "perf", f"not perf uprobes, but {uprobes}")
+    missing = recording.events("sensor.start")[0]["data"].get("missing_hooks", [])
+    check(not any(hook.startswith("sock_") for hook in missing), f"sockets are not seen: {missing}")
     compare(recording, bench.provider.entries(len(plan)))
     return recording
 
