@@ -143,6 +143,17 @@ bool has_role(const oisp_scan_answer& answer, std::uint32_t role) {
   return std::any_of(sites.begin(), sites.end(), [&](const oisp_site& site) { return site.role == role; });
 }
 
+// Probes come one after the other, in this order, to programs that run: where a request is seen, its answer must be,
+// too, or it would be taken for the answer to the next one. So those that see what is sent come last.
+void say_found(std::string_view reason, oisp_scan_answer& answer) {
+  answer.outcome = OISP_SCAN_FOUND;
+  set_text(answer.reason, reason);
+  const std::span sites(answer.sites, answer.site_count);
+  std::stable_partition(sites.begin(), sites.end(), [](const oisp_site& site) {
+    return site.role != OISP_ROLE_WRITE && site.role != OISP_ROLE_SEAL;
+  });
+}
+
 }  // namespace
 
 oisp_scan_answer scan_elf(std::span<const std::uint8_t> file, Decoder& decoder) {
@@ -167,24 +178,21 @@ oisp_scan_answer scan_elf(std::span<const std::uint8_t> file, Decoder& decoder) 
     if (functions.is_ambiguous()) return refuse(kAmbiguous);
     find_openssl_sites(*image, decoder, functions, answer);
     if (!has_role(answer, OISP_ROLE_READ) || !has_role(answer, OISP_ROLE_WRITE)) return refuse(kNotInCode);
-    answer.outcome = OISP_SCAN_FOUND;
-    set_text(answer.reason, "the names of its functions");
+    say_found("the names of its functions", answer);
     name_family(*image, answer);
     return answer;
   }
   if (!exported.empty()) return refuse(exported);
   if (const BoringSsl boringssl = find_boringssl_sites(*image, decoder, answer); boringssl.is_there) {
     if (!boringssl.refusal.empty()) return refuse(boringssl.refusal);
-    answer.outcome = OISP_SCAN_FOUND;
+    say_found("the errors that its code reports", answer);
     set_text(answer.family, "BoringSSL");
-    set_text(answer.reason, "the errors that its code reports");
     return answer;
   }
   if (const Rustls rustls = find_rustls_sites(*image, decoder, answer); rustls.is_there) {
     if (!rustls.refusal.empty()) return refuse(rustls.refusal);
-    answer.outcome = OISP_SCAN_FOUND;
+    say_found("the calls through its record layer's boxes", answer);
     set_text(answer.family, "rustls");
-    set_text(answer.reason, "the calls through its record layer's boxes");
     return answer;
   }
   if (const std::string_view reason = find_marker(*image); !reason.empty()) return refuse(reason);
