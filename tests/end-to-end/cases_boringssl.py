@@ -11,7 +11,7 @@ from cases_http2 import front
 from compare import compare
 from harness import CLIENTS, Failure, Provider, Skip, case, check, descendants, need, wait_for
 from packages import bun_program, program_of
-from runtimes import ALL_VERSIONS, BUNS, MORE_BUNS
+from runtimes import ALL_VERSIONS, BUNS, LOUD_BUNS, SILENT_BUNS
 
 CLAUDE_CODE = "@anthropic-ai/claude-code-linux-x64@2.1.329"
 # In 153 SSL_read is inlined, and SSL_peek is used besides.
@@ -19,17 +19,14 @@ CHROMIUM = "@sparticuz/chromium@153.0.0"
 OTHER_CHROMIUM = "@sparticuz/chromium@131.0.1"
 
 
-# These tell nobody that they have read to the end of a connection: not until they free it, which no error marks.
-SILENT_ENDS = ["1.0.36", "1.1.8"]
-
 
 def bun_fetch(bench, version, **more):
     plan = plans.basic() + plans.tools() + plans.shapes() + plans.big()
-    if version not in SILENT_ENDS:
+    if version not in SILENT_BUNS:
         # Among many at once, Bun itself asks again where an answer broke off.
         plan += [one for one in plans.endings() if "AT_ONCE" not in more or "demo:break" not in json.dumps(one)]
     program = bun_program(version)
-    if version in SILENT_ENDS:
+    if version in SILENT_BUNS:
         more["UNVERIFIED"] = "1"
     recording = bench.record([program, f"{CLIENTS}/fetch.mjs", bench.write_plan(plan)], env=bench.environment(**more))
     try:
@@ -55,7 +52,7 @@ def bun_many_at_once(bench):
 def bun_other_versions(bench):
     if not ALL_VERSIONS:
         raise Skip("OISP_TEST_ALL_VERSIONS is not set")
-    for version in MORE_BUNS:
+    for version in SILENT_BUNS + LOUD_BUNS:
         bun_fetch(bench, version)
 
 
@@ -77,7 +74,9 @@ def lonely_network():
 def lonely_provider(bench):
     """A provider in such a namespace, and the command that enters it."""
     with lonely_network() as enter:
-        provider = Provider(bench.folder, enter)
+        folder = os.path.join(bench.folder, f"provider-{bench.next_number()}")
+        os.mkdir(folder, 0o755)
+        provider = Provider(folder, enter)
         try:
             yield provider, enter
         finally:
@@ -89,8 +88,7 @@ def pids_of(recording, program):
             if event["process"].get("exe") == program}
 
 
-@case
-def claude_code(bench):
+def record_claude_code(bench):
     """The program as npm has it, with a made-up key, before the demo provider: question, tool call, result, answer."""
     program = program_of(CLAUDE_CODE, "claude")
     home = os.path.join(bench.folder, "home")
@@ -102,7 +100,13 @@ def claude_code(bench):
                                   "--allowedTools", "Bash(uname:*)"], env=environment, cwd=home)
         entries = provider.entries(2)
     check(recording.status == 0, f"status {recording.status}: {recording.text()}")
-    compare(recording, entries, pids=pids_of(recording, program))
+    return recording, entries, pids_of(recording, program)
+
+
+@case
+def claude_code(bench):
+    recording, entries, pids = record_claude_code(bench)
+    compare(recording, entries, pids)
     apps = {event["app"].get("app_id") for event in recording.events("ai.request")}
     check(apps == {"claude-code"}, f"apps: {apps}")
     check(len(recording.events("agent.tool_call")) == len(recording.events("agent.tool_result")) == 1, "the tool call")
@@ -130,10 +134,9 @@ def executable_of(pid):
         return None
 
 
-def chromium_fetch(bench, package):
+def record_chromium(bench, package, plan):
     """A browser without a window: one connection of HTTP/2."""
     program = chromium_from_npm(package)
-    plan = plans.everything()
     with lonely_provider(bench) as (provider, enter), front(provider, enter) as url:
         page = os.path.join(bench.folder, "page.html")
         with open(f"{CLIENTS}/fetch.html") as source, open(page, "w") as target:
@@ -145,16 +148,16 @@ def chromium_fetch(bench, package):
         browser = next(pid for pid in descendants(recording.pid) if executable_of(pid) == program)
         os.kill(browser, signal.SIGTERM)
         recording.wait()
-    compare(recording, entries, pids=pids_of(recording, program))
+    return recording, entries, pids_of(recording, program)
 
 
 @case
 def chromium(bench):
-    chromium_fetch(bench, CHROMIUM)
+    compare(*record_chromium(bench, CHROMIUM, plans.everything()))
 
 
 @case
 def chromium_other_version(bench):
     if not ALL_VERSIONS:
         raise Skip("OISP_TEST_ALL_VERSIONS is not set")
-    chromium_fetch(bench, OTHER_CHROMIUM)
+    compare(*record_chromium(bench, OTHER_CHROMIUM, plans.everything()))

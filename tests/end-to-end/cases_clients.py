@@ -13,6 +13,8 @@ from packages import cached_packages
 
 PYTHON = "/usr/bin/python3"  # Debian's, which has its packages and uses the system's libssl.
 PACKAGES = ["openai@6.49.0", "@anthropic-ai/sdk@1.11.0"]
+# Of Node.js, with OpenSSL 1.1 and 3 linked in.
+STATIC_NODES = ["16.20.2", "18.20.8", "20.19.5"]
 
 
 # For cases that send from many processes at once what the usual ring holds, and then some: a machine that stops for a
@@ -169,17 +171,17 @@ def static_node(version):
 
 @case
 def node_16_static_openssl_1_1(bench):
-    node(bench, static_node("16.20.2"), plans.everything())
+    node(bench, static_node(STATIC_NODES[0]), plans.everything())
 
 
 @case
 def node_18_static_openssl_3(bench):
-    node(bench, static_node("18.20.8"), plans.everything())
+    node(bench, static_node(STATIC_NODES[1]), plans.everything())
 
 
 @case
 def node_20_static_openssl_3(bench):
-    node(bench, static_node("20.19.5"), plans.everything())
+    node(bench, static_node(STATIC_NODES[2]), plans.everything())
 
 
 @case

@@ -10,6 +10,7 @@ import harness  # noqa: E402
 import cases_agents  # noqa: E402,F401  (importing registers the cases)
 import cases_boringssl  # noqa: E402,F401
 import cases_clients  # noqa: E402,F401
+import cases_coverage  # noqa: E402,F401
 import cases_explain  # noqa: E402,F401
 import cases_http2  # noqa: E402,F401
 import cases_programs  # noqa: E402,F401
