@@ -67,7 +67,7 @@ TEST_CASE("a request to a model, from records to events") {
   records.fork(shell, 101 * kSecond, child);
   records.exec(curl, 101 * kSecond + 5000, "/usr/bin/curl", std::string("curl\0--key=", 11) + kKey + '\0');
   records.mapped(curl, 101 * kSecond + 6000, kLibssl, "libssl.so.3");
-  run.send_file(kLibssl, OISP_FILE_PROBED, "openssl 3.0", "libssl.so.3");
+  run.send_file(kLibssl, OISP_FILE_PROBED, "openssl 3.0", "libssl.so.3", "", 1);
   run.send_records();
   open_stream(records, curl, 102 * kSecond, 0x7f01, 900);
   const std::string request = request_text();
@@ -128,6 +128,7 @@ TEST_CASE("a request to a model, from records to events") {
   INFO(coverage);
   CHECK(has(coverage, R"("tls_connections":1,"tls_connections_read":1,"streams":1)"));
   CHECK(has(coverage, R"("http_exchanges":1,"ai_exchanges":1)"));
+  CHECK(has(coverage, R"("trust":"trusted")"));
   CHECK(has(coverage, R"("path":"libssl.so.3","outcome":"probed","family":"openssl 3.0","sites":12)"));
   CHECK_FALSE(has(coverage, "blind_spots"));
   const std::string loss = run.only("sensor.loss");
@@ -238,8 +239,7 @@ TEST_CASE("each TLS connection that was not read is a blind spot with its reason
   const Who odd{.tgid = 40};
   records.exec(odd, 1 * kSecond, "/opt/odd", "odd", OISP_KIND_PROCESS_EXEC, {.device = 8, .inode = 40});
   run.send_file({.device = 8, .inode = 40}, OISP_FILE_REFUSED, "openssl 3.0", "odd");
-  run.send_file({.device = 8, .inode = 11}, OISP_FILE_REFUSED, "", "libgnutls.so",
-                "GnuTLS: not supported yet");
+  run.send_file({.device = 8, .inode = 11}, OISP_FILE_REFUSED, "", "libgnutls.so", "GnuTLS: not supported yet");
   run.send_records();
   for (const Who& who : {wget, tool, odd}) {
     const std::uint64_t cookie = 1000 + who.tgid;
@@ -262,6 +262,77 @@ TEST_CASE("each TLS connection that was not read is a blind spot with its reason
   CHECK(has(coverage, R"(odd could not be probed: the scanner is not certain of it)"));
   CHECK(has(coverage, R"("reason":"not_http")"));
   CHECK(has(coverage, R"("remote":{"ip":"203.0.113.9","port":443,"domain":"example.org"})"));
+}
+
+TEST_CASE("what a connection moved is told, and how much of it was read") {
+  Run run;
+  run.connect_exporter();
+  run.connect_helper();
+  run.begin();
+  const Who curl{.tgid = 30};
+  SpanMaker& records = run.records;
+  records.exec(curl, 1 * kSecond, "/usr/bin/curl", "curl");
+  open_stream(records, curl, 2 * kSecond, 5, 900);
+  const std::string request = request_text();
+  const std::string response = response_text();
+  records.data(curl, 3 * kSecond, 5, OISP_DIRECTION_WRITE, 0, request);
+  records.data(curl, 3 * kSecond, 5, OISP_DIRECTION_READ, 0, response);
+  // Closed by the end of its process.
+  records.exit(curl, 4 * kSecond, 0);
+  records.connection(curl, 4 * kSecond, 900, OISP_CONNECTION_CLOSED, 443, 0, 1700, 4200);
+  run.send_records();
+  run.finish();
+  const std::string flow = run.only("network.flow");
+  INFO(flow);
+  CHECK(has(flow, R"("bytes_sent":1700,"bytes_received":4200,"duration_ms":1999,"tls":{"sni":"api.anthropic.com")"));
+  CHECK(has(flow, R"("plaintext_sent":)" + std::to_string(request.size())));
+  CHECK(has(flow, R"("plaintext_received":)" + std::to_string(response.size())));
+  const std::string coverage = run.only("sensor.coverage");
+  INFO(coverage);
+  CHECK(has(coverage, R"("measured_connections":1,"measured_plaintext_bytes":)" +
+                          std::to_string(request.size() + response.size()) + R"(,"measured_wire_bytes":5900)"));
+}
+
+TEST_CASE("a file that passes no plaintext is given up, named, and read no more") {
+  const bool of_the_start = GENERATE(false, true);  // given by the launcher: its probes stay
+  const bool lies = GENERATE(false, true);          // it says that it shook hands, and only lengths show it
+  Run run;
+  run.connect_exporter();
+  run.connect_helper();
+  run.begin();
+  run.send_file(kLibssl, OISP_FILE_PROBED, "openssl 3.0", of_the_start ? "libssl.so.3" : "", "", 1);
+  const Who tool{.tgid = 30};
+  SpanMaker& records = run.records;
+  records.exec(tool, 1 * kSecond, "/opt/tool", "tool");
+  records.mapped(tool, 1 * kSecond, kLibssl, "libssl.so.3");
+  const std::string wire = "\x17\x03\x03\x01\x2c" + std::string(300, 'x');
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    const std::uint64_t at = (2 + i) * kSecond;
+    if (lies) {
+      open_stream(records, tool, at, 5 + i, 900 + i);
+    } else {
+      records.session(tool, at, 5 + i, OISP_SESSION_NEW);
+    }
+    records.data(tool, at + 10, 5 + i, OISP_DIRECTION_WRITE, 0, wire);
+    records.session(tool, at + 20, 5 + i, OISP_SESSION_FREE);
+    if (lies) records.connection(tool, at + 30, 900 + i, OISP_CONNECTION_CLOSED, 443, 0, wire.size(), 0);
+  }
+  run.send_records();
+  run.run_until([&] { return of_the_start || !run.released.empty(); });
+  // Should what comes then look like a request, it is none.
+  records.data(tool, 9 * kSecond, 8, OISP_DIRECTION_WRITE, 0, request_text());
+  run.send_records();
+  run.run_until([&] { return !run.ignored.empty() && run.ignored.back() == 8; });
+  CHECK(run.released.size() == (of_the_start ? 0 : 1));
+  CHECK(run.ignored.back() == 8);
+  run.finish();
+  CHECK(run.of("ai.request").empty());
+  const std::string coverage = run.of("sensor.coverage").back();
+  INFO(coverage);
+  CHECK(has(coverage, R"("trust":"distrusted")"));
+  CHECK(has(coverage, lies ? "as much plaintext as" : "TLS records instead of plaintext"));
+  CHECK(has(coverage, R"("reason":"distrusted","detail":"libssl.so.3 was taken for openssl 3.0)"));
+  CHECK(has(coverage, of_the_start ? "its streams are ignored" : "its probes are taken off"));
 }
 
 TEST_CASE("where the kernel shows no first bytes, a port or a stream says what carries TLS") {

@@ -41,6 +41,11 @@ inline constexpr std::uint64_t kKeepUnusedNs = 20ULL * 1000 * 1000 * 1000;
 inline constexpr std::uint64_t kLookUnusedNs = 5ULL * 1000 * 1000 * 1000;
 inline constexpr std::size_t kMostReleases = 32;
 
+// A file of which so many streams do not behave, and none did, is read no more.
+inline constexpr unsigned kMostFailures = 3;
+// Connections whose process has ended without closing them are told of soon after, by the kernel itself.
+inline constexpr std::uint64_t kAwaitCloseNs = 2ULL * 1000 * 1000 * 1000;
+
 // Finished events that wait for a sink, in bytes.
 inline constexpr std::size_t kMostQueuedBytes = 64 * 1024 * 1024;
 // A frame on the export channel (ipc-schema/export.capnp) is at most 16 MiB, envelope included.

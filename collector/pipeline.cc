@@ -55,12 +55,14 @@ StreamVerdict better(StreamVerdict a, StreamVerdict b) {
     switch (verdict) {
       case StreamVerdict::none:
         return 0;
-      case StreamVerdict::joined_late:
+      case StreamVerdict::distrusted:
         return 1;
-      case StreamVerdict::not_http:
+      case StreamVerdict::joined_late:
         return 2;
-      case StreamVerdict::read:
+      case StreamVerdict::not_http:
         return 3;
+      case StreamVerdict::read:
+        return 4;
     }
     return 0;
   };
@@ -93,6 +95,7 @@ void Pipeline::on_hello(const HelperHello& hello, std::uint64_t now_boot_ns) {
       sequences_.begin_again();
       next_position_.reset();
       counters_.reset();
+      trust_.forget_numbers();
     }
     return;
   }
@@ -165,8 +168,12 @@ void Pipeline::on_record(std::span<const std::byte> bytes) {
 }
 
 void Pipeline::on_file(const FileReport& report) {
+  const bool was_distrusted = trust_.of(report.key) == Trust::distrusted;
+  trust_.on_file(report);
   coverage_.on_file(report, latest_ns_);
   probed_files_.on_file(report, latest_ns_);
+  // Its streams may have come before word of it.
+  if (!was_distrusted && trust_.of(report.key) == Trust::distrusted) give_up(report.key, {});
 }
 
 // Where a record of a process is missing, nobody knows what is mapped: then probes stay.
@@ -199,7 +206,7 @@ void Pipeline::take(const ExitView& view) {
   const ProcessKey key = process_of(view.fixed->header);
   streams_.end_process(key, EndCause::process_ended);
   emit_exit(factory_, processes_.on_exit(view), *view.fixed);
-  judge_process(key);
+  note_owner_ended(key);
 }
 
 void Pipeline::take(const MappedView& view) {
@@ -282,21 +289,54 @@ void Pipeline::judge(Connection& connection) {
   if (carries_tls(connection, hellos_are_seen_)) {
     if (connection.link == LinkConfidence::none) find_stream(connection);
     StreamVerdict verdict = connection.verdict;
-    if (const Stream* stream = streams_.find(connection.stream)) verdict = better(verdict, stream->verdict());
+    if (const Stream* stream = streams_.find(connection.stream)) {
+      verdict = better(verdict, stream->verdict());
+      note_plaintext(connection, *stream);
+    }
     coverage_.judge(connection, verdict, processes_.find(connection.owner));
   }
+  compare_sizes(connection);
+  const Process* process = processes_.find(connection.owner);
+  if (process != nullptr && connection.closed_ns != 0) emit_flow(factory_, *process, connection);
   connections_.forget(connection.cookie);
 }
 
-// A connection that is closed, or whose process has ended, is judged as soon as no stream needs it.
+void Pipeline::note_plaintext(Connection& connection, const Stream& stream) {
+  const StreamFacts& facts = stream.facts;
+  connection.had_stream = true;
+  connection.joined_late |= facts.joined_late;
+  for (const unsigned direction : {OISP_DIRECTION_READ, OISP_DIRECTION_WRITE}) {
+    connection.plaintext[direction] += facts.plaintext[direction];
+    connection.largest[direction] = std::max(connection.largest[direction], facts.plaintext[direction]);
+  }
+  if (facts.link == LinkConfidence::socket && !facts.judged) connection.unproven_file = facts.file;
+}
+
+// TLS adds to every record, so as much plaintext as the socket moved is none.
+void Pipeline::compare_sizes(const Connection& connection) {
+  if (connection.unproven_file == 0 || connection.closed_ns == 0) return;
+  const auto& [read, written] = connection.largest;
+  const bool too_much = (read != 0 && read >= connection.received) || (written != 0 && written >= connection.sent);
+  if (too_much)
+    add_behaviour(connection.unproven_file, connection.owner, {.is_clear = true, .broken = kMoreThanTheWire});
+}
+
+// A connection that is closed is judged as soon as no stream needs it.
 void Pipeline::judge_unless_used(Connection& connection) {
   if (streams_.find(connection.stream) == nullptr) judge(connection);
 }
 
-void Pipeline::judge_process(ProcessKey process) {
+// The kernel closes what a process leaves open right after its end, where no other has it.
+void Pipeline::note_owner_ended(ProcessKey process) {
+  for (auto& [cookie, connection] : connections_) {
+    if (connection.owner == process && connection.owner_ended_ns == 0) connection.owner_ended_ns = latest_ns_;
+  }
+}
+
+void Pipeline::judge_left(std::uint64_t now_boot_ns) {
   std::vector<std::uint64_t> cookies;
   for (auto& [cookie, connection] : connections_) {
-    if (!(connection.owner == process)) continue;
+    if (connection.owner_ended_ns == 0 || connection.owner_ended_ns + limits::kAwaitCloseNs > now_boot_ns) continue;
     connection.closed = true;
     cookies.push_back(cookie);
   }
@@ -309,6 +349,7 @@ void Pipeline::take(const TlsDataView& view) {
   const oisp_record_header& header = view.fixed->header;
   const StreamKey key = key_of(header, view.fixed->session);
   (void)processes_.of(header);
+  if (trust_.of(FileTrust::file_of(view.fixed->site)) == Trust::distrusted) return ignore(key);
   Stream* stream = streams_.find(key);
   // All chunks of a session's first call carry the flag.
   const bool begins = (header.flags & OISP_FLAG_STREAM_NEW) != 0 && view.fixed->call_offset == 0;
@@ -321,12 +362,44 @@ void Pipeline::take(const TlsDataView& view) {
     if (!stream->facts.seen_from_start && !stream->facts.bytes_seen) stream->mark_joined_late();
     if (!stream->facts.bytes_seen && !stream->facts.server_name.empty()) find_connection(*stream, {});
     const std::uint64_t number = stream->facts.number;
-    if (streams_.feed(*stream, view)) return coverage_.add_plaintext(view.payload.size());
-    if (streams_.find(number) == nullptr) return;
+    const bool fits = streams_.feed(*stream, view);
+    if (fits) coverage_.add_plaintext(view.payload.size());
+    stream = streams_.find(number);
+    if (stream == nullptr) return;
+    if (fits) return watch_stream(*stream, false);
     streams_.end(key, EndCause::session_freed);
     stream = nullptr;
   }
   losses_.add("record", "streams", "out of order", 1);
+}
+
+// Streams say what they say of their file as soon as it is clear, or at their end.
+void Pipeline::watch_stream(Stream& stream, bool over) {
+  StreamFacts& facts = stream.facts;
+  if (facts.judged || trust_.of(facts.file) != Trust::unproven) return;
+  const Process* process = processes_.find(facts.key.process);
+  const bool late = facts.joined_late && (process == nullptr || process->ran_before);
+  const Behaviour behaviour = behaviour_of(stream.evidence(late, over));
+  if (!behaviour.is_clear) return;
+  facts.judged = true;
+  add_behaviour(facts.file, facts.key.process, behaviour);
+  if (trust_.of(facts.file) == Trust::distrusted) ignore(facts.key);
+}
+
+void Pipeline::add_behaviour(std::uint32_t file, ProcessKey process, const Behaviour& behaviour) {
+  if (trust_.add(file, behaviour)) give_up(trust_.key_of(file), process);
+}
+
+void Pipeline::give_up(const oisp_file_key& file, ProcessKey process) {
+  coverage_.give_up(file, processes_.find(process));
+  if (coverage_.may_go(file)) distrusted_.push_back(file);
+}
+
+// Nothing more of it is read, here or in the kernel.
+void Pipeline::ignore(const StreamKey& key) {
+  Stream* stream = streams_.find(key);
+  if (stream == nullptr) stream = &streams_.add(key);
+  if (!std::exchange(stream->facts.ignored, true)) ignored_.push_back(key);
 }
 
 void Pipeline::take(const TlsSessionView& view) {
@@ -334,6 +407,7 @@ void Pipeline::take(const TlsSessionView& view) {
   const StreamKey key = key_of(record.header, record.session);
   if (record.event == OISP_SESSION_FREE) return streams_.end(key, EndCause::session_freed);
   if (record.event == OISP_SESSION_SHUTDOWN) return streams_.end(key, EndCause::closed);
+  if (trust_.of(FileTrust::file_of(record.site)) == Trust::distrusted) return;
   (void)processes_.of(record.header);
   if (record.event == OISP_SESSION_NEW) streams_.end(key, EndCause::session_freed);  // its end was lost
   Stream* stream = streams_.find(key);
@@ -368,6 +442,7 @@ void Pipeline::on_handshake(Stream& stream, const oisp_tls_session& record) {
   if (facts.handshake_begin_ns == 0) facts.handshake_begin_ns = record.header.entry_ns;
   facts.is_server = facts.is_server || record.is_server != 0;
   if (facts.handshake_told) return;
+  facts.handshake_first = record.result == 1 && !facts.bytes_seen;
   if (record.result == 1) return tell_handshake(stream, true, record.header.return_ns);
   const bool no_result = record.header.entry_ns == record.header.return_ns;
   if (record.result == 0 && !no_result) return tell_handshake(stream, false, record.header.return_ns);
@@ -417,6 +492,7 @@ ExchangeContext Pipeline::context_of(const Stream& stream) {
 void Pipeline::on_stream_ended(Stream& stream, bool evicted) {
   if (evicted) losses_.add("tls", "streams", "too many streams or bytes at once", 1);
   if (stream.facts.handshake_open) tell_handshake(stream, false, latest_ns_);
+  watch_stream(stream, true);
   Connection* connection = connection_of(stream.facts);
   if (connection == nullptr && !stream.facts.is_server) {
     find_connection(stream, {});
@@ -424,6 +500,7 @@ void Pipeline::on_stream_ended(Stream& stream, bool evicted) {
   }
   if (connection == nullptr || connection->stream != stream.facts.number) return;
   connection->verdict = better(connection->verdict, stream.verdict());
+  note_plaintext(*connection, stream);
   connection->stream = 0;
   if (connection->closed) judge(*connection);
 }
@@ -483,6 +560,7 @@ void Pipeline::emit_loss(bool final, std::uint64_t now_boot_ns) {
 }
 
 void Pipeline::on_interval(std::uint64_t now_boot_ns) {
+  judge_left(now_boot_ns);
   processes_.forget_exited(now_boot_ns);
   if (!started_) return;
   account_bounds();

@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "collector/correlate/connection-table.h"
 #include "collector/correlate/coverage.h"
+#include "collector/correlate/file-trust.h"
 #include "collector/correlate/probed-files.h"
 #include "collector/correlate/process-table.h"
 #include "collector/events/ai-events.h"
@@ -41,6 +43,9 @@ class Pipeline : private Stream::Observer {
 
   // Files whose probes nobody needs any more; each is named once.
   std::vector<oisp_file_key> take_unused_files(std::uint64_t now_boot_ns);
+  // What has turned out to be no plaintext; each is named once.
+  std::vector<oisp_file_key> take_distrusted_files() { return std::exchange(distrusted_, {}); }
+  std::vector<StreamKey> take_ignored_streams() { return std::exchange(ignored_, {}); }
   // More is missing than the latest counters explain.
   [[nodiscard]] bool wants_counters() const;
   [[nodiscard]] LossLedger& losses() { return losses_; }
@@ -67,6 +72,12 @@ class Pipeline : private Stream::Observer {
   void on_bytes_cut(std::uint64_t bytes) override { losses_.add_cut(bytes); }
   void on_stream_ended(Stream& stream, bool evicted);
 
+  void watch_stream(Stream& stream, bool over);
+  void add_behaviour(std::uint32_t file, ProcessKey process, const Behaviour& behaviour);
+  void give_up(const oisp_file_key& file, ProcessKey process);
+  void ignore(const StreamKey& key);
+  void note_plaintext(Connection& connection, const Stream& stream);
+  void compare_sizes(const Connection& connection);
   void on_handshake(Stream& stream, const oisp_tls_session& record);
   void tell_handshake(Stream& stream, bool success, std::uint64_t end_ns);
   void link(Stream& stream, Connection& connection, LinkConfidence confidence);
@@ -77,7 +88,8 @@ class Pipeline : private Stream::Observer {
   void answer_left_open(std::uint64_t now_boot_ns);
   void judge(Connection& connection);
   void judge_unless_used(Connection& connection);
-  void judge_process(ProcessKey process);
+  void note_owner_ended(ProcessKey process);
+  void judge_left(std::uint64_t now_boot_ns);
   void account_bounds();
   void account_for_good(bool drained);
   void emit_coverage(bool final, std::uint64_t now_boot_ns);
@@ -88,11 +100,14 @@ class Pipeline : private Stream::Observer {
   OpenRequests& open_requests_;
   ProcessTable processes_;
   ConnectionTable connections_;
-  Coverage coverage_;
+  FileTrust trust_;
+  Coverage coverage_{trust_};
   ProbedFiles probed_files_;
   LossLedger losses_;
   SequenceLedger sequences_;
   StreamTable streams_;
+  std::vector<oisp_file_key> distrusted_;
+  std::vector<StreamKey> ignored_;
   std::optional<oisp_counters> counters_;
   std::optional<std::uint64_t> next_position_;  // of the ring
   bool hellos_are_seen_ = true;                 // the kernel shows first bytes of sockets

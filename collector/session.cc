@@ -124,6 +124,15 @@ void Session::on_drained() {
   if (finish_) end_of_run();
 }
 
+// What is read in vain, the helper is asked to leave at once.
+void Session::on_idle() {
+  for (const oisp_file_key& file : pipeline_->take_distrusted_files()) helper_->release_file(file);
+  for (const StreamKey& stream : pipeline_->take_ignored_streams()) {
+    helper_->ignore_stream(stream.process.tgid, stream.session);
+  }
+  fanout_.pump();
+}
+
 void Session::on_helper_gone() {
   helper_.reset();
   start_next_helper();

@@ -48,7 +48,7 @@ class Session : private HelperConnection::Receiver, private Fanout::Listener, pr
   void on_file(const FileReport& report) override { pipeline_->on_file(report); }
   void on_counters(const oisp_counters& sums) override { pipeline_->on_counters(sums); }
   void on_drained() override;
-  void on_idle() override { fanout_.pump(); }
+  void on_idle() override;
   void on_helper_gone() override;
 
   void on_sinks_ready() override;

@@ -117,8 +117,11 @@ class SpanMaker {
     add(OISP_FAMILY_PROCESS, OISP_KIND_PROCESS_MAPPED, who, at_ns, fixed);
   }
   void connection(Who who, std::uint64_t at_ns, std::uint64_t cookie, std::uint32_t state,
-                  std::uint16_t remote_port = 443, std::uint32_t error = 0) {
+                  std::uint16_t remote_port = 443, std::uint32_t error = 0, std::uint64_t sent = 0,
+                  std::uint64_t received = 0) {
     oisp_connection fixed{};
+    fixed.sent = sent;
+    fixed.received = received;
     fixed.connection = cookie;
     fixed.state = state;
     fixed.error = error;

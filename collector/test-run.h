@@ -105,6 +105,8 @@ class Run {
     helper = std::make_unique<Peer>(*loop, std::move(pair.b), [this](auto& reader) {
       const auto message = reader.template getRoot<schema::ToHelper>();
       if (message.isCredit()) credit += message.getCredit();
+      if (message.isReleaseFile()) released.push_back(message.getReleaseFile().getInode());
+      if (message.isIgnoreStream()) ignored.push_back(message.getIgnoreStream().getSession());
     });
     constexpr const char* kHooks[] = OISP_HOOKS;
     oisp_hello hello{};
@@ -138,8 +140,8 @@ class Run {
   }
 
   void send_file(oisp_file_key key, std::uint32_t outcome, const char* family, const char* name,
-                 const char* reason = "") {
-    oisp_file_report report{.key = key, .file = 0, .outcome = outcome, .error = 0, .sites = 12};
+                 const char* reason = "", std::uint32_t number = 0) {
+    oisp_file_report report{.key = key, .file = number, .outcome = outcome, .error = 0, .sites = 12};
     fill_text(report.family, family);
     fill_text(report.reason, reason);
     fill_text(report.name, name);
@@ -216,6 +218,8 @@ class Run {
   std::uint64_t position = 0;
   std::uint64_t dropped[OISP_FAMILY_COUNT] = {};
   std::uint64_t credit = 0;
+  std::vector<std::uint64_t> released;  // inodes
+  std::vector<std::uint64_t> ignored;   // sessions
   std::vector<Event> events;
   bool finished = false;
   Session session{*loop, host, redactor};

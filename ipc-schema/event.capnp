@@ -57,6 +57,7 @@ struct Event $doc("One event. Every event has this envelope; `data` depends on `
     sensorCoverage @24 :SensorCoverage $eventType("sensor.coverage");
     sensorLoss @25 :SensorLoss $eventType("sensor.loss");
     aiEmbedding @26 :AiEmbedding $eventType("ai.embedding");
+    networkFlow @27 :NetworkFlow $eventType("network.flow");
   }
 }
 
@@ -395,8 +396,20 @@ struct NetworkConnect $doc("A watched process tried to connect.") {
   tls @6 :TlsInfo;
 }
 
+struct NetworkFlow $doc("A connection of a watched process was closed: what it moved.") {
+  dest @0 :Endpoint;
+  src @1 :Endpoint;
+  protocol @2 :Text;
+  bytesSent @3 :Int64 = -1 $doc("By TCP: with the handshake of TLS and all that it adds.");
+  bytesReceived @4 :Int64 = -1;
+  durationMs @5 :Int64 = -1;
+  tls @6 :TlsInfo;
+}
+
 struct TlsInfo $doc("What is known of TLS on the connection.") {
   sni @0 :Text;
+  plaintextSent @1 :Int64 = -1 $doc("Bytes of plaintext that were read of it; absent where no stream is known to have run on it.");
+  plaintextReceived @2 :Int64 = -1;
 }
 
 struct TlsHandshake $doc("A TLS handshake of a watched process ended, well or not.") {
@@ -435,6 +448,9 @@ struct SensorCoverage $doc("What was seen and what was not, with reasons. Sent a
   files @8 :List(ProbedFile);
   blindSpots @9 :List(BlindSpot);
   final @10 :Tri;
+  measuredConnections @11 :UInt64 $always $doc("TLS connections that were seen from their beginning to their end. Of the others it is not known what they moved.");
+  measuredPlaintextBytes @12 :UInt64 $always $doc("What was read of these as plaintext, and …");
+  measuredWireBytes @13 :UInt64 $always $doc("… what their sockets moved: a few thousand bytes more for each handshake, and some 20 for each record.");
 }
 
 struct ProbedFile $doc("A file in which TLS functions were looked for and found, or refused.") {
@@ -443,12 +459,13 @@ struct ProbedFile $doc("A file in which TLS functions were looked for and found,
   family @2 :Text;
   reason @3 :Text;
   sites @4 :UInt32;
+  trust @5 :Text $doc("Of a probed one: unproven, until a stream has behaved, then trusted; distrusted (why: reason) where its first streams did not, and nothing of it is read any more.");
 }
 
 struct BlindSpot $doc("Something that a watched process did and that could not be read.") {
   process @0 :Process;
   remote @1 :Endpoint;
-  reason @2 :Text $doc("A word: no_tls_library, probe_refused, joined_late, not_attributed, not_http.");
+  reason @2 :Text $doc("A word: no_tls_library, probe_refused, joined_late, not_attributed, not_http, distrusted.");
   detail @3 :Text $doc("A sentence with what to do.");
   count @4 :UInt64 $always;
 }

@@ -225,6 +225,23 @@ void build_connect(Event::Builder event) {
   data.setLatencyMs("11.204");
 }
 
+void build_flow(Event::Builder event) {
+  build_process(event);
+  auto data = event.getData().initNetworkFlow();
+  data.initDest().setIp("203.0.113.9");
+  data.getDest().setPort(443);
+  data.initSrc().setIp("192.0.2.10");
+  data.getSrc().setPort(51234);
+  data.setProtocol("tcp");
+  data.setBytesSent(43'127);
+  data.setBytesReceived(9'204);
+  data.setDurationMs(2'781);
+  auto tls = data.initTls();
+  tls.setSni("api.anthropic.com");
+  tls.setPlaintextSent(41'790);
+  tls.setPlaintextReceived(4'655);
+}
+
 void build_handshake(Event::Builder event) {
   build_process(event);
   auto data = event.getData().initTlsHandshake();
@@ -268,6 +285,7 @@ void build_coverage(Event::Builder event) {
   file.setOutcome("probed");
   file.setFamily("openssl 3.0");
   file.setSites(13);
+  file.setTrust("trusted");
   auto blind = data.initBlindSpots(1)[0];
   auto process = blind.initProcess();
   process.setPid(4188);
@@ -319,8 +337,9 @@ void build_embedding(Event::Builder event) {
 }
 
 constexpr std::array<void (*)(Event::Builder), kExampleCount> kBuilders = {
-    build_request, build_response,  build_tool_call, build_tool_result, build_exec,     build_exit, build_fork,
-    build_connect, build_handshake, build_start,     build_stop,        build_coverage, build_loss, build_embedding,
+    build_request, build_response, build_tool_call, build_tool_result, build_exec,
+    build_exit,    build_fork,     build_connect,   build_handshake,   build_start,
+    build_stop,    build_coverage, build_loss,      build_embedding,   build_flow,
 };
 
 }  // namespace

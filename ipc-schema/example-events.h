@@ -8,7 +8,7 @@
 
 namespace oisp {
 
-inline constexpr std::size_t kExampleCount = 14;
+inline constexpr std::size_t kExampleCount = 15;
 
 // `index` < kExampleCount; in the order of the schema.
 void build_example_event(std::size_t index, schema::Event::Builder event);

@@ -65,6 +65,11 @@ Connection& ConnectionTable::on_connection(const ConnectionView& view) {
   if (connection.remote.port == 0)
     connection.remote = address_of(fixed.family, fixed.remote_address, fixed.remote_port);
   if (fixed.state == OISP_CONNECTION_BEGIN) connection.begin_ns = fixed.header.entry_ns;
+  if (fixed.state == OISP_CONNECTION_CLOSED) {
+    connection.closed_ns = fixed.header.entry_ns;
+    connection.sent = fixed.sent;
+    connection.received = fixed.received;
+  }
   if (fixed.state == OISP_CONNECTION_ESTABLISHED) {
     connection.established_ns = fixed.header.entry_ns;
     connection.local = address_of(fixed.family, fixed.local_address, fixed.local_port);

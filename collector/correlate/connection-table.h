@@ -21,7 +21,7 @@ enum class LinkConfidence { none, process, sni, socket };
 std::string_view link_word(LinkConfidence confidence);
 
 // What became of the plaintext of the stream on a connection.
-enum class StreamVerdict { none, read, not_http, joined_late };
+enum class StreamVerdict { none, read, not_http, joined_late, distrusted };
 
 struct Connection {
   std::uint64_t cookie = 0;
@@ -35,6 +35,17 @@ struct Connection {
   std::uint64_t hello_ns = 0;
   std::string server_name;
   bool closed = false;
+  std::uint64_t owner_ended_ns = 0;  // its process, before this one was told to be closed
+  // How it was closed, and what TCP has moved by then; 0: that was not seen.
+  std::uint64_t closed_ns = 0;
+  std::uint64_t sent = 0;
+  std::uint64_t received = 0;
+  // Plaintext of its streams that have ended: of all, and of the one that had most.
+  bool had_stream = false;
+  bool joined_late = false;
+  std::uint64_t plaintext[2] = {0, 0};
+  std::uint64_t largest[2] = {0, 0};
+  std::uint32_t unproven_file = 0;  // of a stream that said nothing of its file
   LinkConfidence link = LinkConfidence::none;
   std::uint64_t stream = 0;                     // number of the stream, while it is open
   StreamVerdict verdict = StreamVerdict::none;  // of the stream, once it has ended

@@ -133,6 +133,11 @@ std::string Coverage::library_of(const Process& process) const {
 
 void Coverage::judge(const Connection& connection, StreamVerdict verdict, const Process* process) {
   ++tls_connections_;
+  if (connection.closed_ns != 0 && !connection.joined_late && verdict != StreamVerdict::joined_late) {
+    ++measured_connections_;
+    measured_plaintext_bytes_ += connection.plaintext[OISP_DIRECTION_READ] + connection.plaintext[OISP_DIRECTION_WRITE];
+    measured_wire_bytes_ += connection.sent + connection.received;
+  }
   auto reason = reason_for(connection, verdict, process);
   if (!reason) {
     ++tls_connections_read_;
@@ -153,15 +158,45 @@ std::optional<Coverage::Reason> Coverage::reason_for(const Connection& connectio
       return Reason{.word = "joined_late",
                     .detail = "the connection was open before " + program_of(process) +
                               " was watched: start the program with `oisp-sensor record -- …` to have all of it read"};
+    case StreamVerdict::distrusted:
     case StreamVerdict::none:
       return reason_unread(connection, process);
   }
   return {};
 }
 
+bool Coverage::is_distrusted(const File& file) const {
+  return file.report.outcome == FileOutcome::probed && trust_.of(file.report.key) == Trust::distrusted;
+}
+
+Coverage::Reason Coverage::reason_distrusted(const File& file) const {
+  const std::string name = file.path.empty() ? "a file" : file.path;
+  return {.word = "distrusted",
+          .detail = name + " was taken for " + file.report.family + ", but its first streams showed " +
+                    std::string(trust_.reason(file.report.key)) + ": " +
+                    (may_go(file.report.key) ? "its probes are taken off" : "its streams are ignored") +
+                    "; please report it, with what `oisp-sensor ssl-info` says of it"};
+}
+
+bool Coverage::may_go(const oisp_file_key& key) const {
+  const auto found = files_.find(pair_of(key));
+  return found != files_.end() && found->second.report.name.empty();
+}
+
+void Coverage::give_up(const oisp_file_key& key, const Process* process) {
+  const auto found = files_.find(pair_of(key));
+  if (found == files_.end()) return;
+  Connection none;
+  if (process != nullptr) none.owner = process->key;
+  add_blind_spot(none, process, reason_distrusted(found->second));
+}
+
 Coverage::Reason Coverage::reason_unread(const Connection& connection, const Process* process) const {
   const std::string program = program_of(process);
   const auto files = process == nullptr ? std::vector<const File*>{} : files_of(*process);
+  for (const File* file : files) {
+    if (is_distrusted(*file)) return reason_distrusted(*file);
+  }
   for (const File* file : files) {
     if (file->report.outcome != FileOutcome::probed) continue;
     if (file->known_ns > connection.begin_ns) {
@@ -259,6 +294,9 @@ void Coverage::report(schema::SensorCoverage::Builder builder, const Seen& seen,
   builder.setTlsConnectionsRead(tls_connections_read_);
   builder.setStreams(seen.streams);
   builder.setPlaintextBytes(plaintext_bytes_);
+  builder.setMeasuredConnections(measured_connections_);
+  builder.setMeasuredPlaintextBytes(measured_plaintext_bytes_);
+  builder.setMeasuredWireBytes(measured_wire_bytes_);
   builder.setHttpExchanges(http_exchanges_);
   builder.setAiExchanges(ai_exchanges_);
   builder.setFinal(final ? schema::Tri::YES : schema::Tri::NO);
@@ -277,7 +315,12 @@ void Coverage::report(schema::SensorCoverage::Builder builder, const Seen& seen,
                         : report.outcome == FileOutcome::refused ? "refused"
                                                                  : "failed");
     if (!report.family.empty()) files[i].setFamily(report.family);
-    if (report.outcome != FileOutcome::probed) files[i].setReason(failure_text(report));
+    if (report.outcome != FileOutcome::probed) {
+      files[i].setReason(failure_text(report));
+    } else {
+      files[i].setTrust(std::string(trust_word(trust_.of(report.key))));
+      if (is_distrusted(*named[i])) files[i].setReason(std::string(trust_.reason(report.key)));
+    }
     files[i].setSites(report.sites);
   }
   auto spots = builder.initBlindSpots(static_cast<unsigned>(blind_spots_.size()));

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "collector/correlate/connection-table.h"
+#include "collector/correlate/file-trust.h"
 #include "collector/correlate/process-table.h"
 #include "collector/intake/probe-message.h"
 #include "event.capnp.h"
@@ -18,12 +19,17 @@ namespace oisp {
 
 class Coverage {
  public:
+  explicit Coverage(const FileTrust& trust) : trust_(trust) {}
   // What became of a file in which TLS functions were looked for; `now_ns` is the latest record's time.
   void on_file(const FileReport& report, std::uint64_t now_ns);
   // A better name for a file.
   void on_path(oisp_file_key file, std::string_view path);
   // Says for good whether a TLS connection was read. `process` may be unknown.
   void judge(const Connection& connection, StreamVerdict verdict, const Process* process);
+  // A file is read no more; `process` is the one whose stream was one too many, and may be unknown.
+  void give_up(const oisp_file_key& file, const Process* process);
+  // Its probes may be taken off: it was not there at the start.
+  [[nodiscard]] bool may_go(const oisp_file_key& file) const;
   void add_exchange(bool is_ai);
   void add_plaintext(std::uint64_t bytes) { plaintext_bytes_ += bytes; }
 
@@ -62,14 +68,21 @@ class Coverage {
                                                  const Process* process) const;
   [[nodiscard]] Reason reason_unread(const Connection& connection, const Process* process) const;
   [[nodiscard]] std::vector<const File*> files_of(const Process& process) const;
+  [[nodiscard]] bool is_distrusted(const File& file) const;
+  [[nodiscard]] Reason reason_distrusted(const File& file) const;
   void add_blind_spot(const Connection& connection, const Process* process, Reason reason);
 
+  const FileTrust& trust_;
   std::map<FileKey, File> files_;
   std::map<FileKey, std::string> paths_;
   std::vector<BlindSpot> blind_spots_;
   std::uint64_t tls_connections_ = 0;
   std::uint64_t tls_connections_read_ = 0;
   std::uint64_t plaintext_bytes_ = 0;
+  // Of TLS connections of which all that they moved is known.
+  std::uint64_t measured_connections_ = 0;
+  std::uint64_t measured_plaintext_bytes_ = 0;
+  std::uint64_t measured_wire_bytes_ = 0;
   std::uint64_t http_exchanges_ = 0;
   std::uint64_t ai_exchanges_ = 0;
   bool has_news_ = false;

@@ -80,6 +80,27 @@ void emit_connect(EventFactory& factory, const Process& process, const Connectio
   });
 }
 
+void emit_flow(EventFactory& factory, const Process& process, const Connection& connection) {
+  const Origin origin{
+      .process = &process, .tid = 0, .boot_ns = connection.closed_ns, .point = CapturePoint::tracepoint};
+  (void)factory.emit(origin, [&](schema::Event::Builder event) {
+    auto flow = event.getData().initNetworkFlow();
+    fill_endpoint(flow.initDest(), connection.remote);
+    if (connection.local.port != 0) fill_endpoint(flow.initSrc(), connection.local);
+    flow.setProtocol("tcp");
+    flow.setBytesSent(static_cast<std::int64_t>(connection.sent));
+    flow.setBytesReceived(static_cast<std::int64_t>(connection.received));
+    if (connection.begin_ns != 0) {
+      flow.setDurationMs(static_cast<std::int64_t>((connection.closed_ns - connection.begin_ns) / 1'000'000));
+    }
+    if (!connection.server_name.empty()) flow.initTls().setSni(connection.server_name);
+    if (!connection.had_stream) return;
+    auto tls = flow.getTls();
+    tls.setPlaintextSent(static_cast<std::int64_t>(connection.plaintext[OISP_DIRECTION_WRITE]));
+    tls.setPlaintextReceived(static_cast<std::int64_t>(connection.plaintext[OISP_DIRECTION_READ]));
+  });
+}
+
 void emit_handshake(EventFactory& factory, const Process& process, const StreamFacts& stream,
                     const Connection* connection, const HandshakeResult& result) {
   const Origin origin{

@@ -19,6 +19,9 @@ enum class ConnectOutcome { established, failed, unknown };
 void emit_connect(EventFactory& factory, const Process& process, const Connection& connection, ConnectOutcome outcome,
                   std::uint32_t error, std::uint64_t at_ns);
 
+// The end of a connection, and what it moved.
+void emit_flow(EventFactory& factory, const Process& process, const Connection& connection);
+
 struct HandshakeResult {
   bool success = false;
   std::uint64_t end_ns = 0;

@@ -42,6 +42,14 @@ void HelperConnection::release_file(const oisp_file_key& file) {
   stream_->write(frame_of(message));
 }
 
+void HelperConnection::ignore_stream(std::uint32_t tgid, std::uint64_t session) {
+  capnp::MallocMessageBuilder message;
+  auto ignore = message.initRoot<schema::ToHelper>().initIgnoreStream();
+  ignore.setTgid(tgid);
+  ignore.setSession(session);
+  stream_->write(frame_of(message));
+}
+
 void HelperConnection::grant(std::uint64_t bytes) {
   capnp::MallocMessageBuilder message;
   message.initRoot<schema::ToHelper>().setCredit(bytes);

@@ -38,9 +38,10 @@ bool Stream::on_data(const TlsDataView& view) {
       skip(direction, begin - next, Missing::lost);
     }
   }
+  note_first(view);
   facts.bytes_seen = true;
   facts.tid = data.header.tid;
-  facts.plaintext_bytes += view.payload.size();
+  facts.plaintext[data.direction] += view.payload.size();
   if (!view.payload.empty()) {
     http_.on_bytes(
         direction, {reinterpret_cast<const char*>(view.payload.data()), view.payload.size()},
@@ -59,6 +60,23 @@ bool Stream::on_data(const TlsDataView& view) {
   return true;
 }
 
+void Stream::note_first(const TlsDataView& view) {
+  const oisp_tls_data& data = *view.fixed;
+  if (!facts.bytes_seen) facts.file = FileTrust::file_of(data.site);
+  facts.overrun |= data.asked != 0 && data.call_length > data.asked;
+  if (facts.plaintext[data.direction] == 0) facts.unreadable |= (data.header.flags & OISP_FLAG_FAULT) != 0;
+  first_[data.direction].add({reinterpret_cast<const char*>(view.payload.data()), view.payload.size()});
+}
+
+StreamEvidence Stream::evidence(bool late, bool over) const {
+  return {.overrun = facts.overrun,
+          .unreadable = facts.unreadable,
+          .handshake_done = facts.handshake_first,
+          .joined_late = late,
+          .read = first_[OISP_DIRECTION_READ].look(over),
+          .written = first_[OISP_DIRECTION_WRITE].look(over)};
+}
+
 void Stream::end(EndCause cause) {
   if (std::exchange(ended_, true)) return;
   http_.on_end(cause);
@@ -71,6 +89,7 @@ std::size_t Stream::held_bytes() const {
 }
 
 StreamVerdict Stream::verdict() const {
+  if (facts.ignored) return StreamVerdict::distrusted;
   switch (http_.protocol()) {
     case Protocol::http1:
     case Protocol::http2:

@@ -11,6 +11,7 @@
 
 #include "collector/ai/ai-exchange.h"
 #include "collector/correlate/connection-table.h"
+#include "collector/correlate/file-trust.h"
 #include "collector/correlate/process-table.h"
 #include "collector/http/http-connection.h"
 #include "collector/intake/record.h"
@@ -53,12 +54,18 @@ struct StreamFacts {
   bool bytes_seen = false;
   std::uint64_t cookie = 0;  // of its connection; 0: not known
   LinkConfidence link = LinkConfidence::none;
-  std::uint32_t tid = 0;  // that made the last call
-  std::uint64_t plaintext_bytes = 0;
+  std::uint32_t tid = 0;                // that made the last call
+  std::uint64_t plaintext[2] = {0, 0};  // bytes, by direction
+  std::uint32_t file = 0;               // the number of that which it was first read at
+  bool overrun = false;                 // a call moved more than it was asked to
+  bool unreadable = false;              // a direction began where nothing could be read
+  bool judged = false;                  // it has said what it says of its file
+  bool ignored = false;                 // its file is not believed
   // The handshake: first call's begin, and what has been told of it.
   std::uint64_t handshake_begin_ns = 0;
   bool handshake_open = false;  // tried, and neither done nor failed for good
   bool handshake_told = false;
+  bool handshake_first = false;  // it was done before any byte
 };
 
 class Stream : private ExchangeListener {
@@ -86,6 +93,8 @@ class Stream : private ExchangeListener {
   [[nodiscard]] std::uint32_t exchanges() const { return http_.exchanges(); }
   [[nodiscard]] std::size_t held_bytes() const;
   [[nodiscard]] StreamVerdict verdict() const;
+  // What it shows of its file so far; `over`: no more will come. `late`: it may have begun unseen.
+  [[nodiscard]] StreamEvidence evidence(bool late, bool over) const;
 
   OpenAiExchange& open_ai(std::uint32_t number, std::unique_ptr<AiExchange> ai);
   // Null where the exchange is no request to a model.
@@ -102,11 +111,13 @@ class Stream : private ExchangeListener {
   void on_finished(const Exchange& exchange) override;
   void on_protocol(Protocol) override {}  // asked for when the stream is judged
 
+  void note_first(const TlsDataView& view);
   void skip(Direction direction, std::uint64_t bytes, Missing cause);
 
   Observer& observer_;
   std::uint64_t next_offset_[2] = {0, 0};  // by direction: where the next byte belongs
-  std::list<OpenAiExchange> ai_;           // few; addresses stay
+  FirstBytes first_[2];
+  std::list<OpenAiExchange> ai_;  // few; addresses stay
   bool ended_ = false;
   HttpConnection http_;
 };

@@ -34,6 +34,7 @@ std::string words_for(const std::string& reason) {
       {"joined_late", "the connection was open before it was watched"},
       {"not_attributed", "no TLS stream could be matched with this connection"},
       {"not_http", "what was read is not HTTP"},
+      {"distrusted", "what was taken for its TLS library passes no plaintext"},
   };
   const auto known = kWords.find(reason);
   return known == kWords.end() ? reason : known->second;
@@ -136,7 +137,9 @@ void Tally::set_coverage(schema::SensorCoverage::Reader coverage) {
                        .streams = coverage.getStreams(),
                        .bytes = coverage.getPlaintextBytes(),
                        .http = coverage.getHttpExchanges(),
-                       .ai = coverage.getAiExchanges()};
+                       .ai = coverage.getAiExchanges(),
+                       .read = coverage.getMeasuredPlaintextBytes(),
+                       .moved = coverage.getMeasuredWireBytes()};
   if (coverage.hasFiles()) {
     files_.clear();
     for (const auto file : coverage.getFiles()) {
@@ -144,7 +147,8 @@ void Tally::set_coverage(schema::SensorCoverage::Reader coverage) {
       files_.push_back({.outcome = text_of(file.getOutcome()),
                         .family = text_of(file.getFamily()),
                         .path = text_of(file.getPath()),
-                        .reason = text_of(file.getReason())});
+                        .reason = text_of(file.getReason()),
+                        .trust = text_of(file.getTrust())});
     }
   }
   news_.clear();
@@ -284,7 +288,11 @@ void Tally::append_coverage(std::vector<StyledLine>& lines, std::size_t columns)
     line.add(with_thousands(coverage_->tls_read) + " of " + counted(coverage_->tls, "TLS connection") + " read",
              all ? Style::plain : Style::warning);
   }
-  if (coverage_->bytes > 0) line.add(" (" + with_thousands(coverage_->bytes) + " B)");
+  if (coverage_->moved > 0) {
+    line.add(" (" + with_thousands(coverage_->read) + " of " + with_thousands(coverage_->moved) + " B)");
+  } else if (coverage_->bytes > 0) {
+    line.add(" (" + with_thousands(coverage_->bytes) + " B)");
+  }
   StyledLine losses;
   const auto number = [&](const char* word, std::uint64_t count, std::uint64_t bytes, Style style) {
     losses.add(losses.empty() ? "" : "   ").add(word + with_thousands(count), count > 0 ? style : Style::plain);
@@ -333,7 +341,10 @@ void Tally::append_what_was_seen(std::vector<StyledLine>& lines) const {
 void Tally::append_files(std::vector<StyledLine>& lines) const {
   std::map<std::tuple<bool, std::string, std::string, std::string>, std::vector<std::string>> groups;
   for (const FileRow& file : files_) {
-    groups[{file.outcome != "probed", file.outcome, file.family, file.reason}].push_back(file.path);
+    const bool distrusted = file.trust == "distrusted";
+    groups[{distrusted || file.outcome != "probed", distrusted ? file.trust : file.outcome, file.family,
+            file.trust == "unproven" ? "no stream has proved it yet" : file.reason}]
+        .push_back(file.path);
   }
   for (const auto& [key, paths] : groups) {
     const auto& [troubled, outcome, family, reason] = key;

@@ -73,9 +73,10 @@ class Tally {
     std::string family;
     std::string path;
     std::string reason;
+    std::string trust;
   };
   struct Coverage {
-    std::uint64_t processes, connections, tls, tls_read, streams, bytes, http, ai;
+    std::uint64_t processes, connections, tls, tls_read, streams, bytes, http, ai, read, moved;
   };
   struct Stop {
     std::string reason;

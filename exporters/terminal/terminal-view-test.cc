@@ -180,6 +180,8 @@ void typical_run(Screen& screen) {
     coverage.setTlsConnections(8);
     coverage.setTlsConnectionsRead(7);
     coverage.setPlaintextBytes(214'880);
+    coverage.setMeasuredPlaintextBytes(214'880);
+    coverage.setMeasuredWireBytes(256'012);
     auto spot = coverage.initBlindSpots(1)[0];
     spot.initProcess().setPid(4188);
     spot.getProcess().setName("node");
@@ -213,7 +215,7 @@ TEST_CASE("a typical run reads like this while it runs") {
 ── 41.2s · 6 processes · exit 0 ────────────────────────────────────────────────
 anthropic  claude-sonnet-4  2 requests  2 answered  in 9,812 (cached 9,102)  out 214
 tools      1 call  Bash 1
-coverage   7 of 8 TLS connections read (214,880 B)   lost 0   cut 0
+coverage   7 of 8 TLS connections read (214,880 of 256,012 B)   lost 0   cut 0
 NOT SEEN   node[4188] → 203.0.113.9:443  no known TLS library in /usr/bin/tool: only OpenSSL 1.1 and 3.x are read so far
 )");
   CHECK(screen.finished() == "");
@@ -239,7 +241,7 @@ TEST_CASE("held for the end, on a terminal of 80 columns, a program's end stands
 anthropic  claude-sonnet-4  2 requests  2 answered
            in 9,812 (cached 9,102)  out 214
 tools      1 call  Bash 1
-coverage   7 of 8 TLS connections read (214,880 B)   lost 0   cut 0
+coverage   7 of 8 TLS connections read (214,880 of 256,012 B)   lost 0   cut 0
 NOT SEEN   node[4188] → 203.0.113.9:443
            no known TLS library in /usr/bin/tool: only OpenSSL 1.1 and 3.x are
            read so far

@@ -70,6 +70,8 @@ void TerminalView::on_event(schema::Event::Reader event) {
       return tree_.add(data.getProcessFork().getChildPid(), event.getProcess().getPid());
     case schema::Event::Data::NETWORK_CONNECT:
       return on_connect(event, data.getNetworkConnect());
+    case schema::Event::Data::NETWORK_FLOW:
+      break;
     case schema::Event::Data::TLS_HANDSHAKE:
       return on_handshake(event, data.getTlsHandshake());
     case schema::Event::Data::SENSOR_START:

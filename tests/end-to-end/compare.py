@@ -171,5 +171,13 @@ def check_ledgers(recording, joined_late=False):
         check(coverage["tls_connections"] == coverage["tls_connections_read"],
               f"{coverage['tls_connections_read']} of {coverage['tls_connections']} TLS connections read: "
               f"{coverage.get('blind_spots')}")
+        # Whatever was read as requests and answers has proved the file that it was read at.
+        read = any(event["event_type"] == "ai.response" and "incomplete" not in event["ext"]["oisp_sensor"]
+                   for event in events)
+        trusts = [file["trust"] for file in coverage.get("files", []) if file["outcome"] == "probed"]
+        check("distrusted" not in trusts, f"a file is not believed: {coverage['files']}")
+        check(not read or not trusts or "trusted" in trusts, f"no file is believed: {coverage['files']}")
+        plaintext, wire = coverage["measured_plaintext_bytes"], coverage["measured_wire_bytes"]
+        check(plaintext <= wire, f"{plaintext} B of plaintext on connections that moved {wire} B")
     check(events[-1]["event_type"] == "sensor.stop", f"the last event is {events[-1]['event_type']}")
     return coverage

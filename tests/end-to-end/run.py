@@ -16,6 +16,7 @@ import cases_http2  # noqa: E402,F401
 import cases_programs  # noqa: E402,F401
 import cases_rustls  # noqa: E402,F401
 import cases_session  # noqa: E402,F401
+import cases_trust  # noqa: E402,F401
 import cases_users  # noqa: E402,F401
 
 if len(sys.argv) < 2 or os.geteuid() != 0:
