@@ -305,7 +305,7 @@ void Pipeline::note_plaintext(Connection& connection, const Stream& stream) {
   const StreamFacts& facts = stream.facts;
   connection.had_stream = true;
   connection.joined_late |= facts.joined_late;
-  for (const unsigned direction : {OISP_DIRECTION_READ, OISP_DIRECTION_WRITE}) {
+  for (unsigned direction = OISP_DIRECTION_READ; direction <= OISP_DIRECTION_WRITE; ++direction) {
     connection.plaintext[direction] += facts.plaintext[direction];
     connection.largest[direction] = std::max(connection.largest[direction], facts.plaintext[direction]);
   }
