@@ -27,6 +27,7 @@ typedef _Bool bool;
 #define BPF_MAP_TYPE_ARRAY 2
 #define BPF_MAP_TYPE_PERCPU_ARRAY 6
 #define BPF_MAP_TYPE_LRU_HASH 9
+#define BPF_MAP_TYPE_SK_STORAGE 24
 #define BPF_MAP_TYPE_RINGBUF 27
 #define BPF_MAP_TYPE_TASK_STORAGE 29
 
@@ -48,6 +49,17 @@ typedef _Bool bool;
 #define SHUTDOWN_MASK 3 /* neither sends nor receives */
 #define SOCK_DONE 1	/* in skc_flags: its peer has sent its FIN */
 #define TCP_LAST_ACK 9
+#define RCV_SHUTDOWN 1
+#define SEND_SHUTDOWN 2
+#define MSG_OOB 0x1
+#define MSG_PEEK 0x2
+#define MSG_TRUNC 0x20
+#define MSG_ERRQUEUE 0x2000
+#define EAGAIN 11
+#define ECONNABORTED 103
+#define ECONNRESET 104
+#define EPIPE 32
+#define ETIMEDOUT 110
 #define SIGCONT 18
 #define SIGSTOP 19
 #define SIGNAL_GROUP_EXIT 0x4 /* stable since 2.6 */
@@ -292,6 +304,7 @@ struct tcp_sock {
 	__u64 bytes_received; /* in order; the peer's FIN counts as one */
 	__u64 bytes_sent;     /* with what was sent again */
 	__u64 bytes_retrans;
+	__u32 copied_seq; /* behind the last byte that the program read */
 	__u32 write_seq; /* behind the last byte that the program wrote */
 	__u32 snd_nxt;	 /* behind the last one that was sent */
 };

@@ -3,6 +3,9 @@
 #ifndef OISP_MAPS_BPF_H
 #define OISP_MAPS_BPF_H
 
+/* Set by the hooks that do not look for HTTP without TLS. */
+static volatile __u32 plain_is_unseen;
+
 /* Bytes of one call that are captured; what lies beyond is counted and the record flagged. */
 const volatile __u32 max_capture = (1 << 20) + (64 << 10);
 
@@ -109,8 +112,9 @@ struct connection {
 	__u32 tgid;
 	__u32 tid;
 	__u32 uid;
-	__u16 hello_checked; /* the first bytes it sent have been looked at */
-	__u16 closed;	     /* its end has been told */
+	__u8 hello_checked; /* the first bytes it sent have been looked at */
+	__u8 found;	    /* accepted, or there before the watch began */
+	__u16 closed;	    /* its end has been told */
 };
 
 struct {
@@ -119,6 +123,28 @@ struct {
 	__type(key, __u64);
 	__type(value, struct connection);
 } connections SEC(".maps");
+
+/* Whether a TCP socket of a watched process carries HTTP without TLS. */
+#define PLAIN_UNDECIDED 0
+#define PLAIN_TAKEN 1
+#define PLAIN_IGNORED 2
+struct plain_socket {
+	__u64 session; /* its name in records */
+	struct oisp_identity identity;
+	__u32 tgid;
+	__u32 next[2]; /* by direction: TCP sequence number of the next byte */
+	__u8 state;
+	__u8 looks;
+	__u8 asks;	  /* the direction of requests */
+	__u8 half_closed; /* no more will be sent, but read */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct plain_socket);
+} plain_sockets SEC(".maps");
 
 /* One TLS call between its entry and its return. */
 struct call {
@@ -164,6 +190,17 @@ struct slices {
 	__u64 start;
 	__u64 end;
 	__u64 at; /* where the next slice begins */
+	__u64 left; /* of the present one, where it is taken in parts */
+};
+
+/* The beginning of what may be a request. */
+#define LINE_BYTES 128
+struct line {
+	__u32 length;
+	__u32 target; /* where it begins */
+	__u32 is_model;
+	__u32 is_whole; /* the end of the target was seen */
+	__u8 text[LINE_BYTES + 32];
 };
 
 /* A walk from a file up to the task's root directory, across mounts, and back down as text. */
@@ -194,6 +231,7 @@ struct task_state {
 	struct transfer transfer;
 	struct slices slices;
 	struct received received;
+	struct line line;
 	struct walk walk;
 	__u64 names[PATH_DEPTH]; /* struct dentry *, from the leaf up */
 	__u8 path[OISP_PATH_BYTES + 256];

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * TCP connections of watched processes: their beginnings and ends, the socket under a TLS session,
- * and the first bytes a socket sends, which show TLS even where no library is known.
+ * TCP connections of watched processes: their beginnings and ends, and the socket under a TLS session.
  */
 #ifndef OISP_NETWORK_BPF_H
 #define OISP_NETWORK_BPF_H
@@ -26,7 +25,6 @@ static __always_inline void fill_addresses(struct oisp_connection *record, const
 	record->family = BPF_CORE_READ(sk, __sk_common.skc_family);
 	record->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
 	record->remote_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
-	record->reserved = 0;
 	__builtin_memset(record->local_address, 0, 32);
 	if (record->family == AF_INET) {
 		__be32 local = BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
@@ -71,6 +69,8 @@ static __always_inline void emit_connection(const struct sock *sk, const struct 
 	record->connection = connection->cookie;
 	record->state = state;
 	record->error = error;
+	record->found = connection->found;
+	record->plain_unseen = plain_is_unseen;
 	fill_addresses(record, sk);
 	record->sent = record->received = 0;
 	if (state == OISP_CONNECTION_CLOSED)
@@ -106,8 +106,10 @@ static __always_inline void connection_begins(const struct sock *sk)
 	emit_connection(sk, &fresh, OISP_CONNECTION_BEGIN, 0);
 }
 
+static __always_inline void plain_socket_closes(struct sock *sk);
+
 SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(on_socket_state, const struct sock *sk, const int before, const int after)
+int BPF_PROG(on_socket_state, struct sock *sk, const int before, const int after)
 {
 	struct connection *connection;
 	__u64 key = (__u64)sk;
@@ -120,6 +122,8 @@ int BPF_PROG(on_socket_state, const struct sock *sk, const int before, const int
 	}
 	if (after != TCP_ESTABLISHED && after != TCP_FIN_WAIT1 && after != TCP_LAST_ACK && after != TCP_CLOSE)
 		return 0;
+	if (after != TCP_ESTABLISHED)
+		plain_socket_closes(sk);
 	connection = bpf_map_lookup_elem(&connections, &key);
 	if (!connection)
 		return 0;
@@ -204,7 +208,7 @@ static __always_inline __u64 session_in_flight(void)
 
 /*
  * The connection of a socket call. One that was there before the watch began, or was accepted, is
- * told of only where TLS is spoken on it.
+ * told of only where TLS or plain HTTP is spoken on it.
  */
 static __always_inline struct connection *connection_of(struct sock *sk, const struct oisp_identity *identity,
 							bool make)
@@ -217,77 +221,13 @@ static __always_inline struct connection *connection_of(struct sock *sk, const s
 		return connection;
 	fill_connection(&fresh, bpf_get_socket_cookie(sk), identity);
 	fresh.hello_checked = 1; /* its first bytes are long gone */
+	fresh.found = 1;
 	if (bpf_map_update_elem(&connections, &key, &fresh, BPF_ANY)) {
 		count(no_state, 1);
 		return 0;
 	}
 	emit_connection(sk, &fresh, OISP_CONNECTION_ESTABLISHED, 0);
 	return bpf_map_lookup_elem(&connections, &key);
-}
-
-/* Where the bytes of the current system call are; nothing for the calls not looked into. */
-static __always_inline __u64 sent_bytes(__u64 *size)
-{
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
-	struct iovec part = {};
-	void *vector;
-
-	switch (system_call(regs)) {
-	case CALL_WRITE:
-	case CALL_SENDTO:
-		*size = call_argument_3(regs);
-		return call_argument_2(regs);
-	case CALL_WRITEV:
-		vector = (void *)call_argument_2(regs);
-		break;
-	case CALL_SENDMSG: {
-		struct user_msghdr *message = (void *)call_argument_2(regs);
-
-		vector = 0;
-		bpf_probe_read_user(&vector, sizeof(vector), (void *)message + 16);
-		break;
-	}
-	default:
-		return 0;
-	}
-	bpf_probe_read_user(&part, sizeof(part), vector);
-	*size = part.iov_len;
-	return (__u64)part.iov_base;
-}
-
-static __always_inline void look_for_hello(const struct connection *connection, __u32 sent)
-{
-	struct oisp_client_hello *record;
-	struct ticket ticket = {};
-	__u64 now = bpf_ktime_get_boot_ns();
-	__u8 first[6] = {};
-	__u64 size = 0;
-	__u64 bytes = sent_bytes(&size);
-	__u32 length = size < sent ? size : sent;
-
-	/* RFC 8446, 5.1 and 4: a handshake record, and in it a ClientHello. */
-	if (length < sizeof(first) || bpf_probe_read_user(first, sizeof(first), (void *)bytes) || first[0] != 0x16 ||
-	    first[1] != 3 || first[5] != 1)
-		return;
-	record = reserve(&events, OISP_FAMILY_NETWORK, sizeof(*record), sizeof(*record), &ticket);
-	if (!record)
-		return;
-	barrier_var(length);
-	if (length > OISP_HELLO_BYTES)
-		length = OISP_HELLO_BYTES;
-	fill_header(&record->header, OISP_FAMILY_NETWORK, OISP_KIND_CLIENT_HELLO, sizeof(*record), &ticket,
-		    &connection->identity, now, now);
-	fill_who_connection(&record->header, connection);
-	if (bpf_probe_read_user(record->payload, length, (void *)bytes)) {
-		count(faults, 1);
-		record->header.flags |= OISP_FLAG_FAULT;
-		length = 0;
-	}
-	record->connection = connection->cookie;
-	record->payload_length = length;
-	record->reserved = 0;
-	record->header.length = sizeof(*record) - OISP_HELLO_BYTES + length;
-	submit(record);
 }
 
 /* For those who look at what was received only afterwards; a task that never did has no state, and needs none. */
@@ -311,65 +251,6 @@ static __always_inline void link_received(__u64 session, __u64 buffer, __u64 byt
 
 	if (state && buffer < state->received.buffer + state->received.bytes && state->received.buffer < buffer + bytes)
 		link_session(session, state->received.sk, identity, now);
-}
-
-static __always_inline int socket_call(struct sock *sk, int moved, bool sending)
-{
-	__u32 tgid = current_tgid();
-	struct oisp_identity *identity = bpf_map_lookup_elem(&watched, &tgid);
-	struct connection *connection;
-	__u64 session;
-
-	if (!identity || moved <= 0 || !is_tcp(sk))
-		return 0;
-	session = session_in_flight();
-	connection = connection_of(sk, identity, session != 0);
-	if (!connection)
-		return 0;
-	if (session)
-		link_session(session, (__u64)sk, identity, bpf_ktime_get_boot_ns());
-	if (!sending)
-		note_received(sk, moved);
-	if (sending && !connection->hello_checked) {
-		connection->hello_checked = 1;
-		look_for_hello(connection, moved);
-	}
-	return 0;
-}
-
-SEC("tp_btf/sock_send_length")
-int BPF_PROG(on_socket_send, struct sock *sk, int moved, int flags)
-{
-	return socket_call(sk, moved, 1);
-}
-
-SEC("tp_btf/sock_recv_length")
-int BPF_PROG(on_socket_receive, struct sock *sk, int moved, int flags)
-{
-	return socket_call(sk, moved, 0);
-}
-
-/*
- * For kernels without these two tracepoints (before 6.3), in the same place: the caller's context, after the
- * call. What it returned is asked for, since the arguments before it have changed.
- */
-static __always_inline int tcp_call(void *context, struct sock *sk, bool sending)
-{
-	__u64 moved = 0;
-
-	return bpf_get_func_ret(context, &moved) ? 0 : socket_call(sk, (int)moved, sending);
-}
-
-SEC("?fexit/tcp_sendmsg")
-int BPF_PROG(on_tcp_send, struct sock *sk)
-{
-	return tcp_call(ctx, sk, 1);
-}
-
-SEC("?fexit/tcp_recvmsg")
-int BPF_PROG(on_tcp_receive, struct sock *sk)
-{
-	return tcp_call(ctx, sk, 0);
 }
 
 #endif

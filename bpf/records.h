@@ -45,6 +45,7 @@
 #define OISP_FLAG_FAULT 0x8u           /* the payload could not be read from user memory */
 #define OISP_FLAG_TRUNCATED_ARGV 0x10u /* argv or path is longer than what is here */
 #define OISP_FLAG_STREAM_NEW 0x20u     /* first record of this session since it was made or seen */
+#define OISP_FLAG_UNSEEN 0x40u         /* plain HTTP: bytes that passed in a call that is not looked into; no payload */
 
 /*
  * Every record begins with this. `length` counts the meaningful bytes from the start of the header;
@@ -82,6 +83,11 @@ struct oisp_record_header {
  * direction before this call, so a missing call shows as a gap of known size.
  */
 #define OISP_CHUNK_BYTES 16384
+/*
+ * A session that is none: HTTP without TLS. The rest of the name is the socket's cookie, as in oisp_connection. Its
+ * records are those of a TLS session (new, socket, data, shutdown), but for the handshake.
+ */
+#define OISP_SESSION_IS_SOCKET (1ull << 63)
 struct oisp_tls_data {
 	struct oisp_record_header header;
 	__u64 session; /* address of the SSL object (or its like): a name, never followed */
@@ -180,7 +186,8 @@ struct oisp_connection {
 	__u16 family; /* AF_INET, AF_INET6 */
 	__u16 local_port;
 	__u16 remote_port;
-	__u16 reserved;
+	__u8 found;	   /* 1: nobody was seen to connect: it was accepted, or there before */
+	__u8 plain_unseen; /* 1: HTTP without TLS is not looked for on this kernel */
 	__u8 local_address[16];
 	__u8 remote_address[16];
 	__u64 sent; /* bytes that the socket moved in its life; with CLOSED, else 0 */
@@ -296,6 +303,7 @@ struct oisp_counters {
 	__u64 ignored;        /* calls on streams that the collector asked to ignore */
 	__u64 no_state;       /* per-task or per-session state could not be kept */
 	__u64 unknown_calls;  /* returns without an entry */
+	__u64 unseen_calls;   /* first calls on sockets, not looked into (sendmmsg, io_uring): plain HTTP may be on them */
 };
 
 /*

@@ -34,10 +34,12 @@ static const volatile __u8 register_offsets[32] = {
 #define CALL_READ 0
 #define CALL_WRITE 1
 #define CALL_MMAP 9
+#define CALL_READV 19
 #define CALL_WRITEV 20
 #define CALL_SENDTO 44
 #define CALL_RECVFROM 45
 #define CALL_SENDMSG 46
+#define CALL_RECVMSG 47
 
 #elif defined(__TARGET_ARCH_arm64)
 
@@ -62,10 +64,12 @@ static const volatile __u8 register_offsets[32] = {
 #define CALL_READ 63
 #define CALL_WRITE 64
 #define CALL_MMAP 222
+#define CALL_READV 65
 #define CALL_WRITEV 66
 #define CALL_SENDTO 206
 #define CALL_RECVFROM 207
 #define CALL_SENDMSG 211
+#define CALL_RECVMSG 212
 
 #endif
 

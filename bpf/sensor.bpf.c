@@ -24,6 +24,9 @@
 #include "network.bpf.h"
 #include "tls-sites.bpf.h"
 
+#include "plain-http.bpf.h"
+#include "socket-calls.bpf.h"
+
 #include "mapped-files.bpf.h"
 #include "process.bpf.h"
 

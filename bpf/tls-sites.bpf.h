@@ -82,10 +82,38 @@ static __always_inline struct oisp_session *session_of(__u32 tgid, __u64 address
 	return bpf_map_lookup_elem(&sessions, &key);
 }
 
+/* What passed in a call takes its place in the session. */
+static __always_inline void fill_transfer(struct transfer *transfer, struct oisp_session *session,
+					  const struct call *call, const struct oisp_identity *identity, __u64 moved,
+					  __u64 return_ns)
+{
+	transfer->identity = *identity;
+	transfer->session = call->session;
+	transfer->buffer = call->buffer;
+	/* Atomic, each in its own place: the two directions may be two threads. */
+	if (call->role == OISP_ROLE_WRITE) {
+		transfer->direction = OISP_DIRECTION_WRITE;
+		transfer->stream_offset = __sync_fetch_and_add(&session->moved[OISP_DIRECTION_WRITE], moved);
+		transfer->other_offset = session->moved[OISP_DIRECTION_READ];
+	} else {
+		transfer->direction = OISP_DIRECTION_READ;
+		transfer->stream_offset = __sync_fetch_and_add(&session->moved[OISP_DIRECTION_READ], moved);
+		transfer->other_offset = session->moved[OISP_DIRECTION_WRITE];
+	}
+	transfer->entry_ns = call->entry_ns;
+	transfer->return_ns = return_ns;
+	transfer->call_length = moved;
+	transfer->captured = moved;
+	transfer->offset = 0;
+	transfer->site = call->site;
+	transfer->asked = call->length;
+	transfer->flags = session->seen ? 0 : OISP_FLAG_STREAM_NEW;
+	session->seen = 1;
+}
+
 static __always_inline void emit_data(const struct call *call, const struct oisp_identity *identity, __u64 moved,
 				      __u64 return_ns)
 {
-	__u32 direction = call->role == OISP_ROLE_WRITE ? OISP_DIRECTION_WRITE : OISP_DIRECTION_READ;
 	struct oisp_session *session = session_of(current_tgid(), call->session, identity);
 	struct loop loop = { .state = state_of(bpf_get_current_task_btf(), 1) };
 	struct transfer *transfer;
@@ -99,27 +127,7 @@ static __always_inline void emit_data(const struct call *call, const struct oisp
 		return;
 	}
 	transfer = &loop.state->transfer;
-	transfer->identity = *identity;
-	transfer->session = call->session;
-	transfer->buffer = call->buffer;
-	/* Atomic, each in its own place: the two directions may be two threads. */
-	if (direction == OISP_DIRECTION_WRITE) {
-		transfer->stream_offset = __sync_fetch_and_add(&session->moved[OISP_DIRECTION_WRITE], moved);
-		transfer->other_offset = session->moved[OISP_DIRECTION_READ];
-	} else {
-		transfer->stream_offset = __sync_fetch_and_add(&session->moved[OISP_DIRECTION_READ], moved);
-		transfer->other_offset = session->moved[OISP_DIRECTION_WRITE];
-	}
-	transfer->entry_ns = call->entry_ns;
-	transfer->return_ns = return_ns;
-	transfer->call_length = moved;
-	transfer->captured = moved;
-	transfer->offset = 0;
-	transfer->site = call->site;
-	transfer->asked = call->length;
-	transfer->flags = session->seen ? 0 : OISP_FLAG_STREAM_NEW;
-	transfer->direction = direction;
-	session->seen = 1;
+	fill_transfer(transfer, session, call, identity, moved, return_ns);
 	if (moved > max_capture) {
 		transfer->captured = max_capture;
 		transfer->flags |= OISP_FLAG_CUT;

@@ -7,11 +7,10 @@
 
 #include <cstring>
 #include <map>
-#include <set>
 #include <thread>
 
 #include "tests/catch.h"
-#include "tests/kernel/rig.h"
+#include "tests/kernel/watched.h"
 
 namespace oisp::test {
 namespace {
@@ -21,13 +20,6 @@ constexpr std::size_t kSizes[] = {
     1, 255, 256, 257, 1024, 1025, 4096, 4097, 16384, 16385, 70000, (1 << 20) + 5000, kMaxCapture, kMaxCapture + 5000};
 
 char pattern(std::size_t offset) { return static_cast<char>(offset * 31 + offset / 251); }
-
-std::vector<std::pair<std::string, std::string>> config(const char* buffer_size = nullptr) {
-  std::vector<std::pair<std::string, std::string>> settings;
-  if (std::getenv("OISP_TEST_PERF") != nullptr) settings.emplace_back("uprobes", "perf");
-  if (buffer_size != nullptr) settings.emplace_back("buffer_size", buffer_size);
-  return settings;
-}
 
 // A port on loopback.
 struct Listener {
@@ -58,39 +50,6 @@ void answer_one(int listener) {
   (void)::send(peer.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
 }
 
-// A target, watched and probed.
-struct Watched {
-  explicit Watched(const std::vector<std::string>& scenario, const char* buffer_size = nullptr) : target(scenario) {
-    rig.start_helper(target.tgid(), config(buffer_size));
-    rig.grant(4 << 20);
-    REQUIRE(rig.serve_until([&] { return rig.is_ready() || !rig.failure().empty(); }));
-    REQUIRE(rig.failure().empty());
-    REQUIRE(rig.serve_until([&] { return is_probed(); }));
-  }
-
-  bool is_probed() const {
-    for (const FileReportSeen& report : rig.reports()) {
-      if (report.outcome == 0 && report.file != 0) return true;
-    }
-    return false;
-  }
-
-  void run() {
-    target.go();
-    REQUIRE(rig.serve_until([&] { return target.has_ended(); }));
-    drain();
-  }
-
-  void drain() {
-    rig.order_drain();
-    REQUIRE(rig.serve_until([&] { return rig.is_drained(); }));
-    REQUIRE(target.finish() == 0);
-  }
-
-  Target target;
-  Rig rig;
-};
-
 // All chunks of one direction, put together; fails at any gap, overlap or wrong byte.
 std::vector<std::size_t> check_stream(const std::vector<const Record*>& records, unsigned direction) {
   std::vector<std::size_t> calls;
@@ -119,26 +78,6 @@ std::vector<std::size_t> check_stream(const std::vector<const Record*>& records,
   }
   REQUIRE(in_call == 0);
   return calls;
-}
-
-// No number of any family and CPU is missing, and the kernel counted no loss.
-void check_complete(const Rig& rig) {
-  std::map<std::pair<unsigned, unsigned>, std::set<std::uint64_t>> seen;
-  for (const Record& record : rig.records()) {
-    REQUIRE(seen[{record.header().family, record.header().cpu}].insert(record.header().sequence).second);
-  }
-  for (const auto& [who, numbers] : seen) {
-    CHECK(*numbers.begin() == 0);
-    CHECK(*numbers.rbegin() == numbers.size() - 1);
-  }
-  const oisp_counters& counters = rig.counters();
-  for (unsigned family = 0; family < OISP_FAMILY_COUNT; ++family) CHECK(counters.dropped[family] == 0);
-  CHECK(counters.faults == 0);
-  CHECK(counters.no_state == 0);
-  CHECK(counters.unknown_calls == 0);
-  CHECK(counters.submitted[OISP_FAMILY_TLS] == rig.of_kind(OISP_KIND_TLS_DATA).size() +
-                                                   rig.of_kind(OISP_KIND_TLS_SESSION).size() +
-                                                   rig.of_kind(OISP_KIND_TLS_SOCKET).size());
 }
 
 }  // namespace

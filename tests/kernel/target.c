@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tests/kernel/fake-tls.h"
+#include "tests/kernel/plain-sockets.h"
 
 // The byte at `offset` of a stream; the test computes the same.
 static char pattern(size_t offset)
@@ -287,6 +288,8 @@ int main(int count, char **arguments)
 		return execl("/proc/self/exe", "target", "calls-at-once", (char *)0);
 	if (strcmp(arguments[1], "sockets") == 0 && count == 4)
 		return sockets(atoi(arguments[2]), atoi(arguments[3]));
+	if (strcmp(arguments[1], "plain") == 0 && count == 3)
+		return plain_sockets(arguments[2]);
 	if (strcmp(arguments[1], "calls") == 0)
 		return calls();
 	if (strcmp(arguments[1], "takes") == 0)
