@@ -103,8 +103,9 @@ Diagnosis diagnose_subject(const Subject& subject, const std::vector<Point>& poi
         "NOT SEEN: its traffic is named under NOT SEEN. A build of it with the distribution's OpenSSL is read.");
   } else {
     steps.conclude(
-        "NOT SEEN as it is: it may speak without TLS, carry a library that is not known, load one later, or "
-        "leave the talking to another process. Its descendants are recorded with it; of another one, ask "
+        "NOT SEEN as it is, but for what passes without TLS (HTTP of local model servers, Linux 6.3 and later): it may "
+        "carry a library that is not known, load one later, or leave the talking to another process. Its descendants "
+        "are recorded with it; of another one, ask "
         "`oisp-sensor diagnose --pid`.");
   }
   return {.text = steps.take(), .exit_status = own || maybe ? kOk : kFailure};

@@ -25,8 +25,9 @@ constexpr HookCost kHookCosts[] = {
     {"inet_sock_set_state", "connects are not seen: no event of them, and what was not read may go unnamed"},
     {"sock_send_length",
      "first bytes of connections are not seen, so port 443 stands for TLS: what was not read "
-     "on other ports goes unnamed"},
-    {"sock_recv_length", "the address behind a stream may be missing where a program only reads"},
+     "on other ports goes unnamed; HTTP without TLS, as local model servers speak it, is not seen"},
+    {"sock_recv_length",
+     "the address behind a stream may be missing where a program only reads; HTTP without TLS is not seen"},
     {"vm_unmapped_area",
      "libraries are not noticed when a process maps them: those in the system's folders, and programs, are read"},
 };

@@ -362,6 +362,7 @@ TEST_CASE("where the kernel shows no first bytes, a port or a stream says what c
   const std::string coverage = run.only("sensor.coverage");
   INFO(coverage);
   CHECK(has(coverage, R"("connections":5,"tls_connections":3,"tls_connections_read":2)"));
+  CHECK(has(coverage, R"("port":5432},"reason":"plain_http")"));
   CHECK(has(run.only("sensor.start"), R"("missing_hooks":["sock_send_length"])"));
 }
 

@@ -27,6 +27,9 @@ inline constexpr std::uint64_t kKeepExitedNs = 10ULL * 1000 * 1000 * 1000;
 inline constexpr std::size_t kMostConnections = 16384;
 // TLS streams at once: of one process, and of all. Each holds its parsers' state.
 inline constexpr std::size_t kMostStreamsPerProcess = 1024;
+// On a socket without TLS, before the first request to a model: a client asks which models there are, a page lists
+// them.
+inline constexpr std::uint32_t kMostOtherExchanges = 16;
 inline constexpr std::size_t kMostStreams = 8192;
 // Bytes that all open streams may hold in bodies that are not complete yet.
 inline constexpr std::size_t kMostHeldBytes = 256 * 1024 * 1024;

@@ -222,8 +222,11 @@ void Pipeline::take(const ConnectionView& view) {
   // The end of one that was judged when its process ended, or whose beginning was lost.
   if (record.state == OISP_CONNECTION_CLOSED && connections_.find(record.connection) == nullptr) return;
   Connection& connection = connections_.on_connection(view);
+  if (record.plain_unseen != 0) plain_is_seen_ = false;
   const Process& process = processes_.of(record.header);
   const bool ended = record.state == OISP_CONNECTION_FAILED || record.state == OISP_CONNECTION_CLOSED;
+  connection.outcome_told =
+      connection.outcome_told || record.found != 0;  // it is not this process that connected, or not now
   if (!connection.outcome_told && record.state != OISP_CONNECTION_BEGIN) {
     connection.outcome_told = true;
     const ConnectOutcome outcome = record.state == OISP_CONNECTION_ESTABLISHED ? ConnectOutcome::established
@@ -260,12 +263,13 @@ void Pipeline::link(Stream& stream, Connection& connection, LinkConfidence confi
   stream.facts.link = confidence;
   connection.link = confidence;
   connection.stream = stream.facts.number;
+  connection.is_plain = !stream.facts.is_tls;
 }
 
 // For programs whose TLS library never sees the socket (Node.js, asyncio).
 void Pipeline::find_connection(Stream& stream, std::string_view host) {
   StreamFacts& facts = stream.facts;
-  if (facts.cookie != 0 || facts.is_server) return;
+  if (facts.cookie != 0 || facts.is_server || !facts.is_tls) return;
   const std::string_view name =
       facts.server_name.empty() ? host.substr(0, host.find(':')) : std::string_view(facts.server_name);
   Connection* found = name.empty() ? nullptr : connections_.find_unlinked(facts.key.process, name, hellos_are_seen_);
@@ -286,7 +290,9 @@ void Pipeline::find_stream(const Connection& connection) {
 
 // Says for good whether a connection was read, and forgets it.
 void Pipeline::judge(Connection& connection) {
-  if (carries_tls(connection, hellos_are_seen_)) {
+  if (connection.is_plain) {
+    coverage_.judge_plain(connection, processes_.find(connection.owner));
+  } else if (carries_tls(connection, hellos_are_seen_)) {
     if (connection.link == LinkConfidence::none) find_stream(connection);
     StreamVerdict verdict = connection.verdict;
     if (const Stream* stream = streams_.find(connection.stream)) {
@@ -294,6 +300,8 @@ void Pipeline::judge(Connection& connection) {
       note_plaintext(connection, *stream);
     }
     coverage_.judge(connection, verdict, processes_.find(connection.owner));
+  } else if ((!hellos_are_seen_ || !plain_is_seen_) && connection.established_ns != 0) {
+    coverage_.judge_unknown(connection, processes_.find(connection.owner));
   }
   compare_sizes(connection);
   const Process* process = processes_.find(connection.owner);
@@ -309,7 +317,7 @@ void Pipeline::note_plaintext(Connection& connection, const Stream& stream) {
     connection.plaintext[direction] += facts.plaintext[direction];
     connection.largest[direction] = std::max(connection.largest[direction], facts.plaintext[direction]);
   }
-  if (facts.link == LinkConfidence::socket && !facts.judged) connection.unproven_file = facts.file;
+  if (facts.is_tls && facts.link == LinkConfidence::socket && !facts.judged) connection.unproven_file = facts.file;
 }
 
 // TLS adds to every record, so as much plaintext as the socket moved is none.
@@ -376,6 +384,7 @@ void Pipeline::take(const TlsDataView& view) {
 // Streams say what they say of their file as soon as it is clear, or at their end.
 void Pipeline::watch_stream(Stream& stream, bool over) {
   StreamFacts& facts = stream.facts;
+  if (!facts.is_tls) return ignore_other_traffic(stream);
   if (facts.judged || trust_.of(facts.file) != Trust::unproven) return;
   const Process* process = processes_.find(facts.key.process);
   const bool late = facts.joined_late && (process == nullptr || process->ran_before);
@@ -400,6 +409,16 @@ void Pipeline::ignore(const StreamKey& key) {
   Stream* stream = streams_.find(key);
   if (stream == nullptr) stream = &streams_.add(key);
   if (!std::exchange(stream->facts.ignored, true)) ignored_.push_back(key);
+}
+
+// A socket begins like a model server's, and shows only later what it is.
+void Pipeline::ignore_other_traffic(Stream& stream) {
+  StreamFacts& facts = stream.facts;
+  if (facts.ignored || facts.has_ai) return;
+  const Protocol protocol = stream.protocol();
+  const bool is_other = protocol == Protocol::not_http || protocol == Protocol::upgraded;
+  if (!is_other && stream.exchanges() <= limits::kMostOtherExchanges) return;
+  ignore(facts.key);
 }
 
 void Pipeline::take(const TlsSessionView& view) {
@@ -464,6 +483,7 @@ void Pipeline::on_request(Stream& stream, const Exchange& exchange) {
   if (stream.facts.cookie == 0) find_connection(stream, exchange.request.host());
   auto ai = recognise_ai(exchange, stream.facts.scheme());
   if (!ai) return;
+  stream.facts.has_ai = true;
   OpenAiExchange& open = stream.open_ai(exchange.number, std::move(ai));
   const std::uint64_t sequence = factory_.next_sequence();
   emit_request(factory_, context_of(stream), exchange, open);
@@ -501,6 +521,8 @@ void Pipeline::on_stream_ended(Stream& stream, bool evicted) {
   if (connection == nullptr || connection->stream != stream.facts.number) return;
   connection->verdict = better(connection->verdict, stream.verdict());
   note_plaintext(*connection, stream);
+  connection->unseen_bytes += stream.facts.unseen_bytes;
+  if (!stream.facts.is_tls && !stream.facts.ignored && stream.exchanges() > 0) connection->plain_read = true;
   connection->stream = 0;
   if (connection->closed) judge(*connection);
 }
@@ -574,6 +596,7 @@ void Pipeline::finish(const RunEnd& end, bool drained, std::uint64_t now_boot_ns
   for (const auto& [cookie, connection] : connections_) cookies.push_back(cookie);
   for (const std::uint64_t cookie : cookies) judge(*connections_.find(cookie));
   account_for_good(drained);
+  if (counters_) coverage_.set_unseen_calls(counters_->unseen_calls);
   emit_coverage(true, now_boot_ns);
   emit_loss(true, now_boot_ns);
   const Origin origin{.process = nullptr, .tid = 0, .boot_ns = now_boot_ns, .point = CapturePoint::sensor};

@@ -71,6 +71,7 @@ class Pipeline : private Stream::Observer {
   void on_bytes_lost(std::uint64_t bytes) override { losses_.add_lost_bytes(bytes); }
   void on_bytes_cut(std::uint64_t bytes) override { losses_.add_cut(bytes); }
   void on_stream_ended(Stream& stream, bool evicted);
+  void ignore_other_traffic(Stream& stream);
 
   void watch_stream(Stream& stream, bool over);
   void add_behaviour(std::uint32_t file, ProcessKey process, const Behaviour& behaviour);
@@ -111,6 +112,7 @@ class Pipeline : private Stream::Observer {
   std::optional<oisp_counters> counters_;
   std::optional<std::uint64_t> next_position_;  // of the ring
   bool hellos_are_seen_ = true;                 // the kernel shows first bytes of sockets
+  bool plain_is_seen_ = true;                   // and HTTP without TLS on them
   bool started_ = false;
   std::uint64_t started_ns_ = 0;
   std::uint64_t latest_ns_ = 0;  // of all records

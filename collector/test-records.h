@@ -118,7 +118,7 @@ class SpanMaker {
   }
   void connection(Who who, std::uint64_t at_ns, std::uint64_t cookie, std::uint32_t state,
                   std::uint16_t remote_port = 443, std::uint32_t error = 0, std::uint64_t sent = 0,
-                  std::uint64_t received = 0) {
+                  std::uint64_t received = 0, bool found = false) {
     oisp_connection fixed{};
     fixed.sent = sent;
     fixed.received = received;
@@ -128,6 +128,7 @@ class SpanMaker {
     fixed.family = 2;
     fixed.local_port = 40000;
     fixed.remote_port = remote_port;
+    fixed.found = found ? 1 : 0;
     const std::uint8_t local[4] = {192, 0, 2, 1};
     const std::uint8_t remote[4] = {203, 0, 113, 9};
     std::memcpy(fixed.local_address, local, 4);

@@ -123,12 +123,13 @@ struct SensorExtension $doc("What this sensor adds to the OISP envelope.") {
   execCount @3 :Int64 = -1 $doc("Changes with every exec of the process.");
   cgroupId @4 :UInt64;
   mountNamespace @5 :UInt32;
-  stream @6 :Text $doc("Name of the TLS stream (process, session), the same for all its events.");
+  stream @6 :Text $doc("Name of the stream (process, TLS session or socket), the same for all its events.");
   exchange @7 :UInt32 $doc("Number of the request on its stream, from 1.");
   http @8 :HttpExchange;
   connection @9 :Connection;
-  incomplete @10 :List(Text) $doc("What is missing, and why: joined_late, stream_ended, cut, lost, body_too_large, collector_restarted.");
+  incomplete @10 :List(Text) $doc("What is missing, and why: joined_late, stream_ended, cut, lost, body_too_large, unseen_call, collector_restarted.");
   secrets @11 :List(SecretCount) $doc("Kinds of secrets that were replaced by markers in this event.");
+  role @12 :Text $doc("client or server: which side of the exchange the process is. Where both sides are watched, both are told of, each with its own process, stream and ids.");
 }
 
 struct SecretCount $doc("One kind of secret.") {
@@ -451,6 +452,7 @@ struct SensorCoverage $doc("What was seen and what was not, with reasons. Sent a
   measuredConnections @11 :UInt64 $always $doc("TLS connections that were seen from their beginning to their end. Of the others it is not known what they moved.");
   measuredPlaintextBytes @12 :UInt64 $always $doc("What was read of these as plaintext, and …");
   measuredWireBytes @13 :UInt64 $always $doc("… what their sockets moved: a few thousand bytes more for each handshake, and some 20 for each record.");
+  plainConnections @14 :UInt64 $doc("Connections of model servers, or to them, that were read without TLS.");
 }
 
 struct ProbedFile $doc("A file in which TLS functions were looked for and found, or refused.") {
@@ -465,7 +467,7 @@ struct ProbedFile $doc("A file in which TLS functions were looked for and found,
 struct BlindSpot $doc("Something that a watched process did and that could not be read.") {
   process @0 :Process;
   remote @1 :Endpoint;
-  reason @2 :Text $doc("A word: no_tls_library, probe_refused, joined_late, not_attributed, not_http, distrusted.");
+  reason @2 :Text $doc("A word: no_tls_library, probe_refused, joined_late, not_attributed, not_http, distrusted, unseen_call (it passed in sendfile, splice, sendmmsg or io_uring), plain_http (this kernel cannot show it).");
   detail @3 :Text $doc("A sentence with what to do.");
   count @4 :UInt64 $always;
 }

@@ -1,4 +1,4 @@
-// The TCP connections that watched processes made, and what is known of the TLS on them.
+// The TCP connections of watched processes, and what is known of the TLS, or the plain HTTP, on them.
 #pragma once
 
 #include <cstdint>
@@ -49,6 +49,10 @@ struct Connection {
   LinkConfidence link = LinkConfidence::none;
   std::uint64_t stream = 0;                     // number of the stream, while it is open
   StreamVerdict verdict = StreamVerdict::none;  // of the stream, once it has ended
+  // HTTP without TLS was looked for on it.
+  bool is_plain = false;
+  bool plain_read = false;
+  std::uint64_t unseen_bytes = 0;  // of that
 };
 
 class ConnectionTable {

@@ -146,6 +146,32 @@ void Coverage::judge(const Connection& connection, StreamVerdict verdict, const 
   }
 }
 
+void Coverage::judge_plain(const Connection& connection, const Process* process) {
+  if (connection.plain_read) ++plain_connections_;
+  if (connection.unseen_bytes == 0) return;
+  add_blind_spot(connection, process,
+                 {.word = "unseen_call",
+                  .detail = "a part of what " + program_of(process) +
+                            " said without TLS passed in calls that are not looked into (sendfile, splice, sendmmsg, "
+                            "io_uring)"});
+}
+
+void Coverage::judge_unknown(const Connection& connection, const Process* process) {
+  add_blind_spot(connection, process,
+                 {.word = "plain_http",
+                  .detail = "this kernel cannot show what programs send without TLS (Linux 6.3 and later can): if " +
+                            program_of(process) + " spoke to a local model server here, it was not seen"});
+}
+
+void Coverage::set_unseen_calls(std::uint64_t calls) {
+  if (calls == 0) return;
+  Connection nobody;
+  add_blind_spot(nobody, nullptr,
+                 {.word = "unseen_call",
+                  .detail = "connections began with calls that are not looked into (sendmmsg, io_uring; " +
+                            std::to_string(calls) + " calls): HTTP without TLS on them was not seen"});
+}
+
 std::optional<Coverage::Reason> Coverage::reason_for(const Connection& connection, StreamVerdict verdict,
                                                      const Process* process) const {
   switch (verdict) {
@@ -297,6 +323,7 @@ void Coverage::report(schema::SensorCoverage::Builder builder, const Seen& seen,
   builder.setMeasuredConnections(measured_connections_);
   builder.setMeasuredPlaintextBytes(measured_plaintext_bytes_);
   builder.setMeasuredWireBytes(measured_wire_bytes_);
+  builder.setPlainConnections(plain_connections_);
   builder.setHttpExchanges(http_exchanges_);
   builder.setAiExchanges(ai_exchanges_);
   builder.setFinal(final ? schema::Tri::YES : schema::Tri::NO);

@@ -1,5 +1,5 @@
 // What was read and what was not: for each TLS connection of a watched process either its plaintext was
-// seen, or there is a blind spot with its reason and what to do.
+// seen, or there is a blind spot with its reason and what to do; and the same of HTTP without TLS.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +30,12 @@ class Coverage {
   void give_up(const oisp_file_key& file, const Process* process);
   // Its probes may be taken off: it was not there at the start.
   [[nodiscard]] bool may_go(const oisp_file_key& file) const;
+  // The same of one without TLS.
+  void judge_plain(const Connection& connection, const Process* process);
+  // Of one whose first bytes this kernel cannot show.
+  void judge_unknown(const Connection& connection, const Process* process);
+  // Sockets whose first bytes passed in calls that are not looked into.
+  void set_unseen_calls(std::uint64_t calls);
   void add_exchange(bool is_ai);
   void add_plaintext(std::uint64_t bytes) { plaintext_bytes_ += bytes; }
 
@@ -78,6 +84,7 @@ class Coverage {
   std::vector<BlindSpot> blind_spots_;
   std::uint64_t tls_connections_ = 0;
   std::uint64_t tls_connections_read_ = 0;
+  std::uint64_t plain_connections_ = 0;
   std::uint64_t plaintext_bytes_ = 0;
   // Of TLS connections of which all that they moved is known.
   std::uint64_t measured_connections_ = 0;

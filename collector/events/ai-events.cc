@@ -24,13 +24,20 @@ void set_text(std::string_view text, auto&& set) {
   if (!text.empty()) set(std::string(text));
 }
 
+CapturePoint point_of(bool is_tls, bool writes) {
+  if (is_tls) return writes ? CapturePoint::ssl_write : CapturePoint::ssl_read;
+  return writes ? CapturePoint::socket_write : CapturePoint::socket_read;
+}
+
+const char* word_of(HttpRole role) { return role == HttpRole::server ? "server" : "client"; }
+
 Origin origin_of(const ExchangeContext& context, const Exchange& exchange, bool of_request) {
   const bool writes = (exchange.role == HttpRole::client) == of_request;
   const std::uint64_t at = of_request ? exchange.times.request_first_ns : exchange.times.response_last_ns;
   return {.process = context.process,
           .tid = context.stream.tid,
           .boot_ns = at != 0 ? at : context.now_ns,
-          .point = writes ? CapturePoint::ssl_write : CapturePoint::ssl_read};
+          .point = point_of(context.stream.is_tls, writes)};
 }
 
 void fill_endpoint(schema::Endpoint::Builder builder, const Address& address, const std::string& domain) {
@@ -43,6 +50,7 @@ void fill_stream(schema::SensorExtension::Builder ext, const ExchangeContext& co
                  const MissingSet& missing) {
   ext.setStream(context.stream.name);
   ext.setExchange(exchange.number);
+  ext.setRole(word_of(exchange.role));
   if (context.connection != nullptr) {
     auto connection = ext.initConnection();
     const std::string& domain =
@@ -208,6 +216,7 @@ OpenRequest describe_open(const ExchangeContext& context, const Exchange& exchan
   about.exchange = exchange.number;
   about.is_server = exchange.role == HttpRole::server ? 1 : 0;
   about.is_embedding = open.ai->is_embedding() ? 1 : 0;
+  about.is_plain = context.stream.is_tls ? 0 : 1;
   fill_text(about.stream, context.stream.name);
   fill_text(about.request_id, open.request_id);
   fill_text(about.request_event, open.request_event);
@@ -228,14 +237,13 @@ void emit_unanswered(EventFactory& factory, const OpenRequest& about, std::uint6
   process.mount_ns = about.mount_ns;
   process.path = text(about.path);
   process.name = text(about.name);
-  const Origin origin{.process = &process,
-                      .tid = 0,
-                      .boot_ns = now_ns,
-                      .point = about.is_server != 0 ? CapturePoint::ssl_write : CapturePoint::ssl_read};
+  const Origin origin{
+      .process = &process, .tid = 0, .boot_ns = now_ns, .point = point_of(about.is_plain == 0, about.is_server != 0)};
   (void)factory.emit(origin, [&](schema::Event::Builder event) {
     auto ext = event.getExt().getOispSensor();
     ext.setStream(text(about.stream));
     ext.setExchange(about.exchange);
+    ext.setRole(word_of(about.is_server != 0 ? HttpRole::server : HttpRole::client));
     ext.initIncomplete(1).set(0, "collector_restarted");
     event.getConfidence().setCompleteness("metadata_only");
     relate(event, text(about.request_event));

@@ -36,6 +36,10 @@ void fill_source(schema::Source::Builder builder, CapturePoint point) {
     case CapturePoint::ssl_handshake:
       builder.setCapturePoint("ssl_handshake");
       break;
+    case CapturePoint::socket_read:
+    case CapturePoint::socket_write:
+      builder.setCapturePoint(point == CapturePoint::socket_read ? "socket_read" : "socket_write");
+      return builder.setCaptureMethod("ebpf_tracepoint");
   }
   builder.setCaptureMethod("tls_boundary");
 }

@@ -28,7 +28,7 @@ class EventOutlet {
   virtual void push(Chunk event) = 0;
 };
 
-enum class CapturePoint { sensor, tracepoint, ssl_read, ssl_write, ssl_handshake };
+enum class CapturePoint { sensor, tracepoint, ssl_read, ssl_write, ssl_handshake, socket_read, socket_write };
 
 // What an event is about: who did it, when, and how it was seen.
 struct Origin {

@@ -31,7 +31,7 @@ struct OpenRequest {
   std::uint32_t is_server;
   std::uint32_t is_embedding;
   std::uint32_t mount_ns;
-  std::uint32_t unused;
+  std::uint32_t is_plain;
   char path[256];
   char name[16];
   char stream[64];

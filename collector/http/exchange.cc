@@ -44,6 +44,8 @@ std::string_view missing_word(Missing missing) {
       return "encoding_broken";
     case Missing::over_limit:
       return "over_limit";
+    case Missing::unseen_call:
+      return "unseen_call";
   }
   OISP_BUG_IF(true);
 }

@@ -17,8 +17,9 @@ enum class Missing : std::uint8_t {
   encoding_not_decoded,  // a content coding that this program does not know
   encoding_broken,       // compressed data that is damaged or unfinished
   over_limit,            // a head, or a number of open requests, beyond what is kept
+  unseen_call,           // it passed in a call that is not looked into (sendfile, splice, io_uring)
 };
-inline constexpr unsigned kMissingCount = 10;
+inline constexpr unsigned kMissingCount = 11;
 
 std::string_view missing_word(Missing missing);
 

@@ -34,6 +34,7 @@ class HelperConnection : private ByteStream::Listener {
   void start();
   void ask_counters();
   void release_file(const oisp_file_key& file);
+  // No more of this stream is to be captured.
   void ignore_stream(std::uint32_t tgid, std::uint64_t session);
 
  private:

@@ -38,6 +38,7 @@ Stream& StreamTable::add(const StreamKey& key) {
   facts.number = ++seen_;
   facts.key = key;
   facts.name = name_of(key, life_, facts.number);
+  facts.is_tls = (key.session & OISP_SESSION_IS_SOCKET) == 0;
   streams_.push_back(std::make_unique<Stream>(std::move(facts), observer_, http_limits_));
   const auto at = std::prev(streams_.end());
   by_key_[key] = at;

@@ -54,7 +54,12 @@ bool Stream::on_data(const TlsDataView& view) {
   // be read, the next one shows what is missing, or the call's end does.
   const bool last = (data.header.flags & OISP_FLAG_LAST_OF_CALL) != 0;
   if (last && call_end > next) {
-    skip(direction, call_end - next, (data.header.flags & OISP_FLAG_CUT) != 0 ? Missing::cut : Missing::lost);
+    const bool unseen = (data.header.flags & OISP_FLAG_UNSEEN) != 0;
+    if (unseen) facts.unseen_bytes += call_end - next;
+    skip(direction, call_end - next,
+         unseen                                     ? Missing::unseen_call
+         : (data.header.flags & OISP_FLAG_CUT) != 0 ? Missing::cut
+                                                    : Missing::lost);
     next = call_end;
   }
   return true;
@@ -62,7 +67,7 @@ bool Stream::on_data(const TlsDataView& view) {
 
 void Stream::note_first(const TlsDataView& view) {
   const oisp_tls_data& data = *view.fixed;
-  if (!facts.bytes_seen) facts.file = FileTrust::file_of(data.site);
+  if (!facts.bytes_seen && facts.is_tls) facts.file = FileTrust::file_of(data.site);
   facts.overrun |= data.asked != 0 && data.call_length > data.asked;
   if (facts.plaintext[data.direction] == 0) facts.unreadable |= (data.header.flags & OISP_FLAG_FAULT) != 0;
   first_[data.direction].add({reinterpret_cast<const char*>(view.payload.data()), view.payload.size()});

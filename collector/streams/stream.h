@@ -1,5 +1,5 @@
-// One TLS stream of one process: puts the plaintext of its calls back in order, says what is missing,
-// and feeds HTTP.
+// One stream of one process, a TLS session's or a socket's: puts the plaintext of its calls back in order, says what is
+// missing, and feeds HTTP.
 #pragma once
 
 #include <cstdint>
@@ -48,7 +48,7 @@ struct StreamFacts {
   std::string name;         // the same for all its events
   std::string server_name;  // that the program asked for
   bool is_server = false;
-  bool is_tls = true;
+  bool is_tls = true;  // else HTTP as it is, of a socket's own calls
   bool joined_late = false;
   bool seen_from_start = false;  // its making or its handshake was seen before any byte
   bool bytes_seen = false;
@@ -60,7 +60,9 @@ struct StreamFacts {
   bool overrun = false;                 // a call moved more than it was asked to
   bool unreadable = false;              // a direction began where nothing could be read
   bool judged = false;                  // it has said what it says of its file
-  bool ignored = false;                 // its file is not believed
+  bool ignored = false;                 // no more of it is wanted: its file is not believed, or it is no model traffic
+  std::uint64_t unseen_bytes = 0;  // of a socket: passed in calls that are not looked into
+  bool has_ai = false;             // a request to a model was on it
   // The handshake: first call's begin, and what has been told of it.
   std::uint64_t handshake_begin_ns = 0;
   bool handshake_open = false;  // tried, and neither done nor failed for good

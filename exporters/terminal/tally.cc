@@ -35,6 +35,8 @@ std::string words_for(const std::string& reason) {
       {"not_attributed", "no TLS stream could be matched with this connection"},
       {"not_http", "what was read is not HTTP"},
       {"distrusted", "what was taken for its TLS library passes no plaintext"},
+      {"unseen_call", "a part passed in calls that are not looked into"},
+      {"plain_http", "this kernel cannot show what passes without TLS"},
   };
   const auto known = kWords.find(reason);
   return known == kWords.end() ? reason : known->second;
@@ -134,6 +136,7 @@ void Tally::set_coverage(schema::SensorCoverage::Reader coverage) {
                        .connections = coverage.getConnections(),
                        .tls = coverage.getTlsConnections(),
                        .tls_read = coverage.getTlsConnectionsRead(),
+                       .plain = coverage.getPlainConnections(),
                        .streams = coverage.getStreams(),
                        .bytes = coverage.getPlaintextBytes(),
                        .http = coverage.getHttpExchanges(),
@@ -288,6 +291,7 @@ void Tally::append_coverage(std::vector<StyledLine>& lines, std::size_t columns)
     line.add(with_thousands(coverage_->tls_read) + " of " + counted(coverage_->tls, "TLS connection") + " read",
              all ? Style::plain : Style::warning);
   }
+  if (coverage_->plain > 0) line.add(", " + with_thousands(coverage_->plain) + " without TLS");
   if (coverage_->moved > 0) {
     line.add(" (" + with_thousands(coverage_->read) + " of " + with_thousands(coverage_->moved) + " B)");
   } else if (coverage_->bytes > 0) {
@@ -325,7 +329,7 @@ void Tally::append_what_was_seen(std::vector<StyledLine>& lines) const {
       .pad_to(kLabelColumns)
       .add(counted(coverage_->processes, "process"))
       .field(counted(coverage_->connections, "TCP connection"))
-      .field(counted(coverage_->streams, "TLS stream") + " read")
+      .field(counted(coverage_->streams, "stream") + " read")
       .field(counted(coverage_->http, "HTTP exchange"));
   if (files_.empty()) {
     lines.emplace_back();

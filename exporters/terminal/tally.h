@@ -76,7 +76,7 @@ class Tally {
     std::string trust;
   };
   struct Coverage {
-    std::uint64_t processes, connections, tls, tls_read, streams, bytes, http, ai, read, moved;
+    std::uint64_t processes, connections, tls, tls_read, plain, streams, bytes, http, ai, read, moved;
   };
   struct Stop {
     std::string reason;

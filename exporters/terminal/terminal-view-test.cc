@@ -369,7 +369,7 @@ TEST_CASE("a run that captured nothing says what it did see") {
   CHECK(screen.text() ==
         R"(── 41.2s · 1 process · exit 0 ──────────────────────────────────────────────────
 no requests to a model were seen
-seen       1 process  2 TCP connections  1 TLS stream read  0 HTTP exchanges
+seen       1 process  2 TCP connections  1 stream read  0 HTTP exchanges
 probed     /usr/lib/x86_64-linux-gnu/libssl.so.3  openssl 3.0
 failed     LC_2, LC_3, LC_4 and 1 more  it could not be opened
 refused    /opt/tool/libssl.so.1.0.0  OpenSSL 1.0 is not read
@@ -407,7 +407,8 @@ TEST_CASE("a blind spot and a loss show as they happen, once") {
   });
   CHECK(screen.text() == "LOST       12 records (49,152 B)  ring: full\n");
   const std::string summary = screen.finished();
-  CHECK(summary.find("           what comes faster than it is read needs more room: --buffer-size\n") != std::string::npos);
+  CHECK(summary.find("           what comes faster than it is read needs more room: --buffer-size\n") !=
+        std::string::npos);
   CHECK(summary.find("NOT SEEN   tool[7] and 2 more  × 6  no known TLS library in the program\n") != std::string::npos);
 }
 

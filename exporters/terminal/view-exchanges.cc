@@ -26,11 +26,14 @@ std::string quote(std::string_view text, std::size_t columns) {
   return words.empty() ? std::string{} : '"' + words + '"';
 }
 
-// The provider's name, or the host where only the shape of the exchange told that it is one.
+// The provider's name, or the host where only the shape of the exchange told that it is one. What the process itself
+// answers is told apart: where its client is watched as well, that one has told of it.
 std::string provider_of(const std::string& name, schema::Event::Reader event) {
-  if (!name.empty() && name != "unknown") return name;
-  const std::string host = name_of(event.getExt().getOispSensor().getHttp().getHost());
-  return host.empty() ? "unknown" : host;
+  const auto sensor = event.getExt().getOispSensor();
+  const char* side = view_of(sensor.getRole()) == "server" ? " (served)" : "";
+  if (!name.empty() && name != "unknown") return name + side;
+  const std::string host = name_of(sensor.getHttp().getHost());
+  return (host.empty() ? "unknown" : host) + side;
 }
 
 // What the user said since the model last spoke (nothing where only tools did), or the first text to embed.
@@ -58,6 +61,7 @@ std::string words_for_missing(std::string_view reason) {
       {"joined_late", "joined late"},
       {"stream_ended", "broke off"},
       {"cut", "cut by max_capture"},
+      {"unseen_call", "in part passed unseen"},
       {"lost", "records lost"},
       {"body_too_large", "body too large to keep"},
       {"answered_early", "answered before the request was whole"},
