@@ -2,7 +2,7 @@
 """A provider of model answers on loopback, for `oisp-sensor demo` and for the tests.
 
 It speaks OpenAI Chat Completions, Responses and Embeddings, Anthropic Messages, and Ollama's API, over
-TLS, streamed or not, in the shapes that the real ones use. There is no model behind it: the answer follows
+TLS (with --plain without), streamed or not, in the shapes that the real ones use. There is no model behind it: the answer follows
 from the request (dialects.py), so a test knows what has to come. Every byte of it is real traffic all the
 same.
 
@@ -77,6 +77,16 @@ def make_certificate(folder):
     return path("ca.pem"), path("server.pem"), path("server.key")
 
 
+def make_context(folder):
+    os.chmod(folder, 0o711)  # Clients of other users read the CA's certificate; the keys stay 0600.
+    ca, certificate, key = make_certificate(folder)
+    os.chmod(ca, 0o644)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    context.set_alpn_protocols(["http/1.1"])
+    return ca, context
+
+
 class ExchangeLog:
     """The log file. Numbers are given when a request has arrived, lines are written when its answer is out."""
 
@@ -104,7 +114,8 @@ class Exchange(http.server.BaseHTTPRequestHandler):
     def setup(self):
         # Here, not in accept: a slow handshake must hold up nobody else.
         self.request.settimeout(self.timeout)
-        self.request.do_handshake()
+        if not self.server.plain:
+            self.request.do_handshake()
         super().setup()
 
     def log_message(self, *_):
@@ -254,7 +265,9 @@ class Provider(http.server.ThreadingHTTPServer):
     def __init__(self, host, port, context, log):
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         super().__init__((host, port), Exchange)
-        self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+        self.plain = context is None
+        if not self.plain:
+            self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.log = log
 
     def handle_error(self, request, client_address):
@@ -281,17 +294,13 @@ def main():
     parser = argparse.ArgumentParser(description="a provider of model answers on loopback")
     parser.add_argument("--port", type=int, default=0, help="default: a free one")
     parser.add_argument("--log", help="append a line of JSON for each exchange")
+    parser.add_argument("--plain", action="store_true", help="without TLS, as local model servers; CAFILE is `-`")
     parser.add_argument("--until-eof", action="store_true", help="end when standard input ends")
     options = parser.parse_args()
 
     folder = tempfile.mkdtemp(prefix="oisp-demo-")
     try:
-        os.chmod(folder, 0o711)  # Clients of other users read the CA's certificate; the keys stay 0600.
-        ca, certificate, key = make_certificate(folder)
-        os.chmod(ca, 0o644)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
-        context.set_alpn_protocols(["http/1.1"])
+        ca, context = ("-", None) if options.plain else make_context(folder)
         providers = listen(options.port, context, ExchangeLog(options.log))
         for provider in providers:
             threading.Thread(target=provider.serve_forever, daemon=True).start()

@@ -12,9 +12,9 @@ DIALECTS = dialects.DIALECTS
 PID = re.compile(r"\bpid (\d+)\b")
 
 
-def compare(recording, entries, pids=None, joined_late=False):
+def compare(recording, entries, pids=None, joined_late=False, server=None):
     """`entries`: what the provider logged of the clients under this recording. A request that says `pid N` has
-    to be attributed to N; `pids` are those allowed for others."""
+    to be attributed to N; `pids` are those allowed for others. `server`: whose pid is looked for instead."""
     expected = [entry for entry in entries if dialects.find(entry["path"])]
     requests = recording.events("ai.request")
     responses = {}
@@ -36,7 +36,7 @@ def compare(recording, entries, pids=None, joined_late=False):
         name = request["data"]["request_id"]
         check(name in responses, f"no answer to exchange {entry['order']}")
         try:
-            compare_exchange(entry, body, request, responses[name], pids)
+            compare_exchange(entry, body, request, responses[name], pids, server)
         except Exception as reason:
             raise type(reason)(f"exchange {entry['order']} ({entry['path']}, {' '.join(entry['how']) or 'plain'}, "
                                f"{body[-160:]!r}): {reason}") from reason
@@ -65,11 +65,13 @@ def decoded(entry):
     return body
 
 
-def compare_exchange(entry, body, request, response, pids):
+def compare_exchange(entry, body, request, response, pids, server=None):
     said = PID.search(body[-4096:].decode(errors="replace"))
     for event in (request, response):
         pid = event["process"]["pid"]
-        if said:
+        if server:
+            check(pid == server, f"attributed to pid {pid}, not to the server's {server}")
+        elif said:
             check(pid == int(said.group(1)), f"attributed to pid {pid}, but {said.group(0)} sent it")
         elif pids is not None:
             check(pid in pids, f"attributed to pid {pid}, not one of {pids}")

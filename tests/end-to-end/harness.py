@@ -185,14 +185,15 @@ def bpf_left_over():
 # The provider.
 
 class Provider:
-    def __init__(self, folder, prefix=()):
+    def __init__(self, folder, prefix=(), options=()):
         self.log = os.path.join(folder, "exchanges.jsonl")
-        command = [*prefix, sys.executable, os.path.join(ROOT, "demo", "provider.py"), "--until-eof", "--log", self.log]
+        command = [*prefix, sys.executable, os.path.join(ROOT, "demo", "provider.py"), "--until-eof", "--log", self.log,
+                   *options]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         word, port, self.ca = self.process.stdout.readline().split()
         check(word == "ready", "the provider did not start")
         self.port = int(port)
-        self.url = f"https://localhost:{port}"
+        self.url = f"{'http' if self.ca == '-' else 'https'}://localhost:{port}"
         self.read = 0
 
     def lines(self):

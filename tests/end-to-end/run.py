@@ -13,6 +13,7 @@ import cases_clients  # noqa: E402,F401
 import cases_coverage  # noqa: E402,F401
 import cases_explain  # noqa: E402,F401
 import cases_http2  # noqa: E402,F401
+import cases_plain  # noqa: E402,F401
 import cases_programs  # noqa: E402,F401
 import cases_rustls  # noqa: E402,F401
 import cases_session  # noqa: E402,F401

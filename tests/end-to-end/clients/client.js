@@ -1,11 +1,13 @@
-// client.js PLAN: sends a plan's requests by Node.js's https module, on kept connections. What /echo answers is
+// client.js PLAN: sends a plan's requests by Node.js's http or https module, on kept connections. What /echo answers is
 // compared byte for byte. With UNTIL=FILE it sends the plan over and over until that file is there, with PAUSE
 // seconds between two requests.
 'use strict';
+const http = require('http');
 const https = require('https');
 const fs = require('fs');
 
-const agent = new https.Agent({ keepAlive: true, maxSockets: 1, ca: fs.readFileSync(process.env.DEMO_CA) });
+const library = process.env.DEMO_URL.startsWith('http:') ? http : https;
+const agent = new library.Agent({ keepAlive: true, maxSockets: 1, ca: fs.readFileSync(process.env.DEMO_CA) });
 const headers = {
   'Content-Type': 'application/json',
   Authorization: `Bearer ${process.env.OPENAI_API_KEY}`,
@@ -15,7 +17,7 @@ const headers = {
 function send(step, round) {
   const body = JSON.stringify(step.body).replace(/PID/g, round ? `${process.pid} in round ${round}` : process.pid);
   return new Promise((resolve) => {
-    const request = https.request(process.env.DEMO_URL + step.path, { method: 'POST', headers, agent });
+    const request = library.request(process.env.DEMO_URL + step.path, { method: 'POST', headers, agent });
     request.on('error', () => resolve(false));
     request.on('response', (response) => {
       response.on('error', () => resolve(false));

@@ -62,6 +62,14 @@ def decoded(answer):
     return zlib.decompressobj(wbits=47).decompress(body) if answer.headers.get("Content-Encoding") else body
 
 
+def connect():
+    scheme, place = URL.split("://")
+    host, port = place.split(":")
+    if scheme == "http":
+        return http.client.HTTPConnection(host, int(port))
+    return http.client.HTTPSConnection(host, int(port), context=CONTEXT)
+
+
 def by_urllib(plan):
     for step in plan:
         request = urllib.request.Request(URL + step["path"], body_of(step), HEADERS)
@@ -78,8 +86,7 @@ def by_urllib(plan):
 
 def by_connection(plan):
     """http.client: one connection for as long as the server keeps it."""
-    host, port = URL.rsplit("/", 1)[1].split(":")
-    connection = http.client.HTTPSConnection(host, int(port), context=CONTEXT)
+    connection = connect()
     for step in plan:
         try:
             body = body_of(step)
@@ -92,9 +99,8 @@ def by_connection(plan):
 
 def by_abort(plan):
     """A connection for each, reset in the middle of its answer."""
-    host, port = URL.rsplit("/", 1)[1].split(":")
     for step in plan:
-        connection = http.client.HTTPSConnection(host, int(port), context=CONTEXT)
+        connection = connect()
         connection.request("POST", step["path"], body_of(step), HEADERS)
         answer = connection.getresponse()
         yield len(answer.read(1000)) == 1000
@@ -163,6 +169,11 @@ def main():
     library, plan = sys.argv[1], json.load(open(sys.argv[2]))
     threads = int(sys.argv[3]) if len(sys.argv) > 3 else 1
     whole = []
+    if os.environ.get("ASK_FIRST"):  # as Ollama's own client does, on a connection of its own
+        first = connect()
+        for method, path in (("HEAD", "/"), ("GET", "/api/tags")):
+            first.request(method, path, headers=HEADERS)
+            first.getresponse().read()
     workers = [threading.Thread(target=lambda part: whole.extend(globals()["by_" + library](rounds(part))),
                                 args=(plan[number::threads],)) for number in range(threads)]
     for worker in workers:
