@@ -135,7 +135,7 @@ static __always_inline void tell_of_end(const struct call *call, const struct oi
 		emit_session(call, identity, OISP_SESSION_SHUTDOWN, 0, 0, call->entry_ns);
 }
 
-/* `message` is application data: one slice, or an array of them of which a part is meant. */
+/* `message` is application data: one slice, or (behind what says so) an array of them of which a part is meant. */
 static __always_inline void emit_message(const struct call *call, const struct oisp_identity *identity, __u64 message,
 					 __u32 slice)
 {
@@ -148,7 +148,7 @@ static __always_inline void emit_message(const struct call *call, const struct o
 		count(no_state, 1);
 		return;
 	}
-	if (bpf_probe_read_user(&array, sizeof(array), (void *)message) ||
+	if ((slice && bpf_probe_read_user(&array, sizeof(array), (void *)message)) ||
 	    bpf_probe_read_user(words, 3 * sizeof(words[0]), (void *)(message + slice))) {
 		count(faults, 1);
 		return;
@@ -202,7 +202,7 @@ static __always_inline void on_open(const void *context, const struct oisp_site 
 {
 	struct key_now keys[2] = {};
 	__u64 box = read_argument(context, &site->guard);
-	__u64 input[2] = {};
+	__u64 input[3] = {};
 
 	/* The layer is known only where a register still holds it, and is it only if it holds this box. */
 	if (!call->session || !read_keys(call->session, &site->layer, keys) || keys[READING].box != box)
@@ -218,6 +218,10 @@ static __always_inline void on_open(const void *context, const struct oisp_site 
 	}
 	call->buffer = input[0];
 	call->length = input[1];
+	if (site->layer.slice) { /* a vector: its room is less than any address */
+		call->buffer = input[0] > input[1] ? input[0] : input[1];
+		call->length = input[2];
+	}
 	push_call(call);
 }
 
@@ -240,7 +244,17 @@ static __always_inline void on_plaintext(struct call *call, const struct oisp_id
 		emit_data(call, identity, length, bpf_ktime_get_boot_ns());
 }
 
-/* The plaintext lies where its ciphertext lay: the one address and length in the result that are within the input. */
+/* Whether a plaintext of this length may lie so far from where its record begins. */
+static __always_inline bool fits(const struct call *call, __u64 distance, __u64 length)
+{
+	return distance <= call->length && length <= call->length - distance && length <= MOST_PLAINTEXT &&
+	       length + LEAST_SEAL <= call->length;
+}
+
+/*
+ * The plaintext lies where its ciphertext lay: the one address and length in the result that are within the input. In a
+ * vector its room may stand between them, which does not fit: it is the ciphertext's.
+ */
 static __always_inline void on_opened(const struct oisp_site *site, __u32 number, const struct oisp_identity *identity)
 {
 	__u64 words[RESULT_WORDS] = {};
@@ -256,13 +270,14 @@ static __always_inline void on_opened(const struct oisp_site *site, __u32 number
 	}
 	for (i = 0; i + 1 < RESULT_WORDS; i++) {
 		__u64 distance = words[i] - call.buffer;
+		int at = i + 1;
 
-		if (distance > call.length || words[i + 1] > call.length - distance)
+		if (site->layer.slice && at + 1 < RESULT_WORDS && !fits(&call, distance, words[at]))
+			at++;
+		if (!fits(&call, distance, words[at]))
 			continue;
-		if (words[i + 1] > MOST_PLAINTEXT || words[i + 1] + LEAST_SEAL > call.length)
-			continue;
-		bpf_probe_read_user(&type, sizeof(type), (void *)(call.count_pointer + i * 8 + site->layer.type));
-		on_plaintext(&call, identity, type, words[i], words[i + 1]);
+		bpf_probe_read_user(&type, sizeof(type), (void *)(call.count_pointer + at * 8 + site->layer.type));
+		on_plaintext(&call, identity, type, words[i], words[at]);
 		return;
 	}
 	count(faults, 1); /* or it could not be decrypted, which ends the connection */

@@ -259,8 +259,12 @@ struct oisp_argument {
 struct oisp_layer {
 	__u8 boxes;	/* of the encrypter's box; the decrypter's is 16 further */
 	__u8 sequences; /* of the encrypter's next sequence number; the decrypter's is 8 further */
-	__u8 slice;	/* in a message: of its bytes' address and length, or of how many slices, first and end */
-	__u8 type;	/* of the content type: in a message; behind the address of what was decrypted */
+	/*
+	 * SEAL: of the message's bytes' address and length, or of how many slices, first and end; 0: never the latter.
+	 * OPEN and OPENED: 0: address and length of what is decrypted stand together; else it is a vector.
+	 */
+	__u8 slice;
+	__u8 type; /* of the content type: SEAL: in the message; OPENED: from the length of what was decrypted */
 };
 
 #define OISP_SITE_BYTES 16

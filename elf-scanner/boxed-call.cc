@@ -8,23 +8,33 @@
 namespace oisp {
 namespace {
 
-// A method table begins with drop, size and align; then come the methods.
+// A method table begins with drop, size and align; then come the methods. Which of them passes a record is the
+// trait's matter: the first, or one behind it.
 constexpr std::uint64_t kFirstMethod = 0x18;
+constexpr std::uint64_t kLastMethod = 0x20;
 constexpr std::uint64_t kLongest = 15;
+
+bool is_method(std::uint64_t distance) { return distance == kFirstMethod || distance == kLastMethod; }
+
+// Whether a call may go through a table of methods.
+bool may_call_method(const cs_insn& instruction) {
+  const cs_x86_op& operand = instruction.detail->x86.operands[0];
+  return operand.type == X86_OP_REG || is_method(static_cast<std::uint64_t>(operand.mem.disp));
+}
 
 // The table of methods, as what was read through the keeper, that a call goes through.
 std::optional<Fact> methods_of(const cs_insn& instruction, const Frame& frame) {
   const cs_x86_op& operand = instruction.detail->x86.operands[0];
   if (operand.type == X86_OP_MEM) {
     const auto base = general_register(operand.mem.base);
-    const bool is_first = operand.mem.disp == kFirstMethod && operand.mem.index == X86_REG_INVALID;
-    if (!base || !is_first) return std::nullopt;
+    const auto distance = static_cast<std::uint64_t>(operand.mem.disp);
+    if (!base || !is_method(distance) || operand.mem.index != X86_REG_INVALID) return std::nullopt;
     return frame.reg(base->number);
   }
   const auto reg = general_register(operand.reg);
   if (!reg) return std::nullopt;
   Fact fact = frame.reg(reg->number);
-  if (fact.kind != Fact::Kind::loaded || fact.steps != 2 || (fact.value & 0xffff) != kFirstMethod) return std::nullopt;
+  if (fact.kind != Fact::Kind::loaded || fact.steps != 2 || !is_method(fact.value & 0xffff)) return std::nullopt;
   fact.value >>= 16;
   fact.steps = 1;
   return fact;
@@ -54,7 +64,7 @@ bool BoxedCalls::advance() {
   }
   window_[count_++] = next_;
   if (leaves) count_ = 0;
-  is_indirect_ = instruction->id == X86_INS_CALL && !direct_target(*instruction);
+  is_indirect_ = instruction->id == X86_INS_CALL && !direct_target(*instruction) && may_call_method(*instruction);
   next_ += instruction->size;
   return true;
 }
@@ -69,7 +79,7 @@ std::optional<BoxedCall> BoxedCalls::prove() {
 
 std::optional<BoxedCall> BoxedCalls::prove_from(std::size_t first) {
   Frame frame = Frame::anywhere();
-  std::uint64_t written = 0;  // distances are never 0: a box comes first
+  std::uint64_t written = 0;
   Fact written_to;
   for (std::size_t i = first; i + 1 < count_; ++i) {
     const auto now = budget_.take() ? step_x86(image_, decoder_, window_[i], &frame) : std::nullopt;
@@ -95,15 +105,26 @@ std::optional<BoxedCall> BoxedCalls::prove_from(std::size_t first) {
   return call;
 }
 
-bool BoxedCalls::is_counted_behind(const BoxedCall& call, Frame frame) {
-  frame.forget_unkept(Machine::x86_64);
-  std::uint64_t address = call.end;
-  for (std::size_t i = 0; i < kMostBehind; ++i) {
-    const auto now = budget_.take() ? step_x86(image_, decoder_, address, &frame) : std::nullopt;
-    if (!now || now->kind == Step::Kind::end || now->kind == Step::Kind::jump) return false;
-    if (now->kind == Step::Kind::call) return false;
-    if (now->stores_to_heap && now->store_distance == call.place.number) return true;
-    address += now->size;
+// On one of the ways that go on behind the call: it may count only what did not fail.
+bool BoxedCalls::is_counted_behind(const BoxedCall& call, const Frame& at_call) {
+  struct Way {
+    std::uint64_t address;
+    Frame frame;
+  };
+  std::array<Way, kMostBranches> ways{{{.address = call.end, .frame = at_call}}};
+  ways[0].frame.forget_unkept(Machine::x86_64);
+  std::size_t count = 1;
+  for (std::size_t way = 0; way < count; ++way) {
+    auto& [address, frame] = ways[way];
+    for (std::size_t i = 0; i < kMostBehind; ++i) {
+      const auto now = budget_.take() ? step_x86(image_, decoder_, address, &frame) : std::nullopt;
+      if (!now || now->kind == Step::Kind::end || now->kind == Step::Kind::call) break;
+      if (now->stores_to_heap && now->store_distance == call.place.number) return true;
+      const bool branches = now->kind == Step::Kind::branch && now->target && count < ways.size();
+      if (branches) ways[count++] = {.address = *now->target, .frame = frame};
+      if (now->kind == Step::Kind::jump && !now->target) break;
+      address = now->kind == Step::Kind::jump ? *now->target : address + now->size;
+    }
   }
   return false;
 }

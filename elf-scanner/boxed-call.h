@@ -14,7 +14,7 @@ namespace oisp {
 // Where in its keeper a box lies (its object's address, then its methods'), and the number.
 struct BoxPlace {
   std::uint64_t box = 0;
-  std::uint64_t number = 0;
+  std::uint64_t number = 0;  // never 0: a box comes first
 
   bool operator==(const BoxPlace&) const = default;
 };
@@ -61,11 +61,12 @@ class BoxedCalls {
   // Instructions before a call that may prepare it, and behind it until the number is written back.
   static constexpr std::size_t kMostPreparing = 40;
   static constexpr std::size_t kMostBehind = 48;
+  static constexpr std::size_t kMostBranches = 4;
 
   [[nodiscard]] bool advance();
   [[nodiscard]] std::optional<BoxedCall> prove();
   [[nodiscard]] std::optional<BoxedCall> prove_from(std::size_t first);
-  [[nodiscard]] bool is_counted_behind(const BoxedCall& call, Frame frame);
+  [[nodiscard]] bool is_counted_behind(const BoxedCall& call, const Frame& at_call);
   void find_before(std::size_t first, const Frame& at_call, std::uint8_t keeper, BoxedCall& call);
   [[nodiscard]] bool is_entered(std::uint64_t after, std::uint64_t until);
 
@@ -74,7 +75,7 @@ class BoxedCalls {
   Budget& budget_;
   Function function_;
   std::uint64_t next_ = 0;
-  bool is_indirect_ = false;  // the last one is a call through a register or memory
+  bool is_indirect_ = false;  // the last one may call a method
   // The last instructions, one behind the other, without a jump away between them.
   std::array<std::uint64_t, kMostPreparing> window_{};
   std::size_t count_ = 0;

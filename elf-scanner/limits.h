@@ -64,9 +64,9 @@ inline constexpr std::size_t kMostTakers = 16;
 inline constexpr std::size_t kMostWaysBehind = 16;
 inline constexpr std::size_t kMostStepsBehind = 400;
 // Instructions decoded for calls through boxes, of which a few dozen functions of a large program may have
-// one: known programs need some 100,000.
-inline constexpr std::size_t kMostBoxSteps = 2'000'000;
-// Places that may prepare such a call, at a first look: 10-200.
-inline constexpr std::size_t kMostCodePlaces = 1024;
+// one: known programs need 20,000-1,500,000.
+inline constexpr std::size_t kMostBoxSteps = 3'000'000;
+// Places that may prepare such a call, at a first look: 10-1,300.
+inline constexpr std::size_t kMostCodePlaces = 4096;
 
 }  // namespace oisp

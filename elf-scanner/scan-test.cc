@@ -284,8 +284,26 @@ TEST_CASE("rustls without symbols: by the calls through its boxes") {
   }
 }
 
+TEST_CASE("rustls without symbols: before 0.23, by the number of records that ends a connection") {
+  const auto answer = scan_path(OISP_CORPUS "/rustls-old.so");
+  REQUIRE((answer && answer->outcome == OISP_SCAN_FOUND));
+  const oisp_site& seal = site_of(*answer, OISP_ROLE_SEAL);
+  CHECK(seal.bytes[0] == 0xff);  // at the call itself
+  CHECK(seal.session.reg == 3);  // rbx
+  CHECK(seal.layer.boxes == 0);
+  CHECK(seal.layer.sequences == 32);
+  CHECK(seal.layer.slice == 0);
+  CHECK(seal.layer.type == 20);
+  const oisp_site& open = site_of(*answer, OISP_ROLE_OPEN);
+  CHECK(open.layer.boxes == 0);
+  CHECK(open.layer.sequences == 32);
+  CHECK(open.layer.slice != 0);
+  CHECK(site_of(*answer, OISP_ROLE_OPENED).layer.type == 12);
+}
+
 TEST_CASE("rustls without symbols: what cannot be proved is refused") {
   const std::pair<const char*, const char*> kRefused[] = {
+      {OISP_CORPUS "/rustls-old-half.so", "the call that encrypts cannot be told apart"},
       {OISP_CORPUS "/rustls-half.so", "the call that decrypts was not found"},
       {OISP_CORPUS "/rustls-uncounted.so", "the call that encrypts cannot be told apart"},
   };

@@ -1,9 +1,13 @@
-"""Deno, in which is a rustls without symbols."""
+"""Programs in which is a rustls without symbols: Deno, and small ones of our own."""
+
+import json
+import os
 
 import plans
 import runtimes
 from compare import compare
 from harness import CLIENTS, Failure, Skip, case, check
+from packages import rust_client
 
 
 def deno_fetch(bench, version, plan, **more):
@@ -35,3 +39,35 @@ def deno_other_versions(bench):
         raise Skip("OISP_TEST_ALL_VERSIONS is not set")
     for version in runtimes.MORE_DENOS:
         deno_fetch(bench, version, plans.everything())
+
+
+# As it comes, and as small programs are shipped.
+BUILDS = {"": {}, "lto-abort": {"LTO": "fat", "CODEGEN_UNITS": "1", "PANIC": "abort"}}
+
+
+def rust_fetch(bench, name, build, profile, **more):
+    """rustls 0.20 of Debian, built here."""
+    program = rust_client(os.path.join(CLIENTS, name), build, profile)
+    plan = plans.everything()
+    file = os.path.join(bench.folder, f"plan-{bench.next_number()}.txt")
+    with open(file, "w") as target:
+        target.writelines(f"{step['path']} {json.dumps(step['body'])}\n" for step in plan)
+    recording = bench.record([program, file], env=bench.environment(**more))
+    try:
+        check(recording.status == 0, f"status {recording.status}: {recording.text()}")
+        compare(recording, bench.provider.entries(len(plan)))
+    except Failure as reason:
+        raise Failure(f"{name} {build}: {reason}") from reason
+
+
+@case
+def rust_rustls(bench):
+    for build, profile in BUILDS.items():
+        rust_fetch(bench, "rustls-plain", build, profile)
+
+
+@case
+def rust_reqwest(bench):
+    if not runtimes.ALL_VERSIONS:
+        raise Skip("OISP_TEST_ALL_VERSIONS is not set")
+    rust_fetch(bench, "reqwest-fetch", "", {})

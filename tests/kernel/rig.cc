@@ -131,25 +131,25 @@ oisp_scan_answer fake_library_sites() {
   oisp_site& descriptor = add(reinterpret_cast<const void*>(&fake_set_fd), OISP_ROLE_SET_FD, 0);
   descriptor.length = argument(OISP_ARG_REGISTER, kSecond);
   (void)add(reinterpret_cast<const void*>(&fake_free), OISP_ROLE_FREE, 0);
-  const auto with_layer = [](oisp_site& site, std::uint8_t type) {
+  const auto with_layer = [](oisp_site& site, std::uint8_t slice, std::uint8_t type) {
     site.layer = {.boxes = offsetof(fake_layer, boxes),
                   .sequences = offsetof(fake_layer, sequences),
-                  .slice = offsetof(fake_message, bytes),
+                  .slice = slice,
                   .type = type};
   };
   oisp_site& seal = add(reinterpret_cast<const void*>(&fake_seal), OISP_ROLE_SEAL, 0);
   seal.buffer = argument(OISP_ARG_REGISTER, kSecond);
   seal.count = argument(OISP_ARG_REGISTER, kThird);
-  with_layer(seal, offsetof(fake_message, type));
+  with_layer(seal, offsetof(fake_message, bytes), offsetof(fake_message, type));
   oisp_site& open = add(reinterpret_cast<const void*>(&fake_open), OISP_ROLE_OPEN, 0);
   open.buffer = argument(OISP_ARG_REGISTER, kSecond);
   open.length = argument(OISP_ARG_REGISTER, kThird);
   open.guard = argument(OISP_ARG_REGISTER, kFourth);
   open.count = argument(OISP_ARG_REGISTER, kFifth);
-  with_layer(open, 0);
+  with_layer(open, 0, 0);
   oisp_site& opened = add(reinterpret_cast<const void*>(&fake_opened), OISP_ROLE_OPENED, 0);
   opened.session = {};
-  with_layer(opened, offsetof(fake_result, type) - offsetof(fake_result, plaintext));
+  with_layer(opened, 0, offsetof(fake_result, type) - offsetof(fake_result, plaintext) - offsetof(fake_slice, length));
   // What is told at the entry, once more: as where overlay mounts show a file under two numbers.
   for (std::uint32_t i = 0, count = answer.site_count; i < count; ++i) {
     if ((answer.sites[i].flags & OISP_SITE_HAS_RETURN) == 0) answer.sites[answer.site_count++] = answer.sites[i];

@@ -9,10 +9,15 @@
 //   clang $F $U -DTWICE          rustls-copies.so     decrypted in two places
 //   clang $F $U -DNO_OPEN        rustls-half.so       nothing decrypts
 //   clang $F $U -DUNCOUNTED      rustls-uncounted.so  the sequence number of what encrypts does not rise
+//   clang $F $U -DOLD            rustls-old.so        as before 0.23: another layer, no assertion, but the soft limit
+//   clang $F $U -DOLD -DNO_OPEN  rustls-old-half.so   and nothing decrypts
 typedef unsigned long u64;
 
 struct methods {
   u64 drop, size, align;
+#ifdef OLD
+  void *first;
+#endif
   void (*pass)(void *result, void *self, void *message, u64 number);
 };
 struct box {
@@ -20,9 +25,14 @@ struct box {
   const struct methods *methods;
 };
 struct layer {
+#ifndef OLD
   u64 soft_limit, hard_limit;
+#endif
   struct box encrypter, decrypter;
-  u64 most, written, read;
+#ifndef OLD
+  u64 most;
+#endif
+  u64 written, read;
 };
 struct result {
   u64 kind, words[7];
@@ -32,6 +42,24 @@ void take(void *);
 void panic(const char *, u64) __attribute__((noreturn));
 #define APART static __attribute__((noinline))
 
+#ifdef OLD
+struct message {
+  u64 address, length;
+  unsigned version;
+  unsigned short type;
+};
+
+APART void seal(u64 *out, struct layer *layer, u64 *input) {
+  static const char text[] = "received plaintext buffer full";
+  struct result result;
+  struct message message = {input[0], input[1], 4, 3};
+  if (layer->written == 0xffffffffffff0000) panic(text, sizeof text - 1);
+  u64 number = layer->written++;
+  layer->encrypter.methods->pass(&result, layer->encrypter.object, &message, number);
+  take(&result);
+  out[0] = result.words[0] + layer->written;
+}
+#else
 APART void seal(u64 *out, struct layer *layer, void *message) {
   struct result result;
   u64 number = layer->written;
@@ -47,10 +75,15 @@ APART void seal(u64 *out, struct layer *layer, void *message) {
   out[0] = result.words[0];
 }
 
+#endif
+
 static inline __attribute__((always_inline)) void open_one(u64 *out, struct layer *layer, u64 *input) {
   struct result result;
   u64 copy[2] = {input[0], input[1]};
   u64 number = layer->read;
+#ifdef OLD
+  if (number == 0xffffffffffff0000) take(out);
+#endif
   layer->decrypter.methods->pass(&result, layer->decrypter.object, copy, number);
   if (result.kind != 22) return;
   layer->read = number + 1;
