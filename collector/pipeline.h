@@ -2,9 +2,11 @@
 // record means. Knows no descriptor and no clock but the records' own.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -24,6 +26,12 @@
 #include "collector/streams/stream-table.h"
 
 namespace oisp {
+
+inline constexpr std::array<std::string_view, OISP_FAMILY_COUNT> kFamilyWords = {"tls", "process", "network", "file"};
+
+// Those whose records come this way; the file-opener has a ring of its own.
+inline constexpr std::array<std::uint32_t, 3> kRingFamilies = {OISP_FAMILY_TLS, OISP_FAMILY_PROCESS,
+                                                               OISP_FAMILY_NETWORK};
 
 // How a run ended.
 struct RunEnd {

@@ -175,7 +175,7 @@ def check_ledgers(recording, joined_late=False):
               f"{coverage.get('blind_spots')}")
         # Whatever was read as requests and answers has proved the file that it was read at.
         read = any(event["event_type"] == "ai.response" and "incomplete" not in event["ext"]["oisp_sensor"]
-                   for event in events)
+                   and event["confidence"]["content_source"] == "tls_boundary" for event in events)
         trusts = [file["trust"] for file in coverage.get("files", []) if file["outcome"] == "probed"]
         check("distrusted" not in trusts, f"a file is not believed: {coverage['files']}")
         check(not read or not trusts or "trusted" in trusts, f"no file is believed: {coverage['files']}")
