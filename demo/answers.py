@@ -96,7 +96,9 @@ class Answer:
         name, _, arguments = command.partition(" ")
         if name in names and arguments.startswith("{"):
             return name, json.loads(arguments)
-        return names[0], {"command": command}
+        tool = next(tool for tool in tools if "name" in tool)
+        schema = tool.get("parameters") or tool.get("input_schema") or {}
+        return names[0], {(schema.get("required") or ["command"])[0]: command}
 
     @staticmethod
     def results_in(_):

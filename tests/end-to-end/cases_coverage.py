@@ -12,6 +12,7 @@ import plans
 import runtimes
 from cases_boringssl import CHROMIUM, CLAUDE_CODE, chromium_from_npm, record_chromium, record_claude_code
 from cases_clients import PACKAGES, PYTHON, STATIC_NODES, curl_command, static_node
+from cases_codex import CODEX, record_codex
 from cases_http2 import front
 from compare import compare
 from harness import CLIENTS, LIBRARIES, Failure, Skip, case, check, need
@@ -21,10 +22,8 @@ LIBSSL = os.path.join(LIBRARIES, "libssl.so.3")
 TOOL = {"type": "function", "name": "run_command"}  # as Responses has it
 LIBGNUTLS = os.path.join(LIBRARIES, "libgnutls.so.30")
 SDK = "npm's " + " and ".join(PACKAGES).replace("sdk@", "sdk ").replace("openai@", "openai ")
-# Large, so only with OISP_TEST_AGENTS=1: name, package, the program in it. Their files are looked at, they do not run.
+# Large, so only with OISP_TEST_AGENTS=1, as is Codex: name, package, the program in it. They do not run.
 ONLY_SCANNED = [
-    ("Codex", "@openai/codex@0.99.0-linux-x64", "vendor/x86_64-unknown-linux-musl/codex/codex"),
-    ("Codex", "@openai/codex@0.169.0-linux-x64", "vendor/x86_64-unknown-linux-musl/bin/codex"),
     ("opencode", "opencode-linux-x64@1.18.34", "bin/opencode"),
     ("GitHub Copilot CLI", "@github/copilot-linux-x64@1.0.102", "copilot"),
 ]
@@ -133,6 +132,7 @@ def of_packages(bench):
     yield lambda: [Subject("Chromium", version_of(CHROMIUM), chromium_from_npm(CHROMIUM),
                            [lambda bench: record_chromium(bench, CHROMIUM, plans.basic() + plans.tools())])]
     if os.environ.get("OISP_TEST_AGENTS"):
+        yield lambda: [only_scanned("Codex", *CODEX)._replace(recordings=[record_codex])]
         for agent in ONLY_SCANNED:
             yield lambda agent=agent: [only_scanned(*agent)]
 

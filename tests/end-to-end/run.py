@@ -11,6 +11,7 @@ import cases_agents  # noqa: E402,F401  (importing registers the cases)
 import cases_boringssl  # noqa: E402,F401
 import cases_clients  # noqa: E402,F401
 import cases_coverage  # noqa: E402,F401
+import cases_codex  # noqa: E402,F401
 import cases_explain  # noqa: E402,F401
 import cases_http2  # noqa: E402,F401
 import cases_plain  # noqa: E402,F401
