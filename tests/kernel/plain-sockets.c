@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -187,6 +188,8 @@ static void large(void)
 		abort();
 	close(ends.client);
 	free(bytes);
+	if (wait(NULL) < 0) // what the reader does is recorded, too
+		abort();
 }
 
 // What begins like anything but a request to a model, and goes on like one.
