@@ -209,19 +209,20 @@ class Exchange(http.server.BaseHTTPRequestHandler):
             self.send_header("Retry-After", "1")
         self.end_headers()
 
-        def send(data):
-            if data and self.command != "HEAD":
-                self.sent += data
-                self.drip(b"%x\r\n%s\r\n" % (len(data), data) if chunked else data)
+        def send(data, behind=b""):
+            if self.command == "HEAD":
+                return
+            self.sent += data
+            framed = b"%x\r\n%s\r\n" % (len(data), data) if chunked and data else data
+            if framed + behind:
+                self.drip(framed + behind)
 
         def write(data):
             send(coder.compress(data) + coder.flush(zlib.Z_SYNC_FLUSH) if coder else data)
 
         def end():
-            if coder:
-                send(coder.flush())
-            if chunked:
-                self.wfile.write(b"0\r\n\r\n")
+            # In one piece: who has unpacked it all, need not wait for more.
+            send(coder.flush() if coder else b"", b"0\r\n\r\n" if chunked else b"")
 
         return write, end
 
