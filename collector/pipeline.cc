@@ -469,7 +469,7 @@ void Pipeline::tell_handshake(Stream& stream, bool success, std::uint64_t end_ns
   const Process* process = processes_.find(facts.key.process);
   if (process == nullptr) return;
   emit_handshake(factory_, *process, facts, connection_of(facts),
-                 {.success = success, .end_ns = end_ns, .tls_library = coverage_.library_of(*process)});
+                 {.success = success, .end_ns = end_ns, .tls_library = coverage_.tls_library_of(*process)});
 }
 
 void Pipeline::on_request(Stream& stream, const Exchange& exchange) {

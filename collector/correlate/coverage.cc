@@ -120,7 +120,7 @@ std::vector<const Coverage::File*> Coverage::files_of(const Process& process) co
   return files;
 }
 
-std::string Coverage::library_of(const Process& process) const {
+std::string Coverage::tls_library_of(const Process& process) const {
   const File* only = nullptr;
   for (const File* file : files_of(process)) {
     if (file->report.outcome != FileOutcome::probed || file == only) continue;

@@ -40,7 +40,7 @@ class Coverage {
   void add_plaintext(std::uint64_t bytes) { plaintext_bytes_ += bytes; }
 
   // The file, and its family, that a process reads its TLS with; empty where it is not one alone.
-  [[nodiscard]] std::string library_of(const Process& process) const;
+  [[nodiscard]] std::string tls_library_of(const Process& process) const;
 
   // A blind spot has shown since the last report.
   [[nodiscard]] bool has_news() const { return has_news_; }

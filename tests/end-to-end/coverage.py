@@ -24,7 +24,7 @@ recordings are made, and it is a failure when the page says otherwise of a progr
 """
 COLUMNS = ["program", "version", "TLS library", "found by, or why it is not read", "requests and answers", "tool calls",
            "HTTP/1.1", "HTTP/2"]
-Row = collections.namedtuple("Row", "program version library how exchanges tools http1 http2")
+Row = collections.namedtuple("Row", "program version family how exchanges tools http1 http2")
 
 
 def line(cells):
@@ -50,8 +50,8 @@ def short(rows):
     versions = collections.defaultdict(list)
     for row in rows:
         way = ", ".join(name for name, cell in zip(COLUMNS[-2:], row[-2:]) if cell == "whole")
-        result = (row.exchanges if row.library != "–" else f"{row.exchanges} ({row.how})", way or "–")
-        versions[row.program, re.sub(r" [\d.]+$", "", row.library), *result].append(row.version)
+        result = (row.exchanges if row.family != "–" else f"{row.exchanges} ({row.how})", way or "–")
+        versions[row.program, re.sub(r" [\d.]+$", "", row.family), *result].append(row.version)
     return table(["program", "versions", "TLS library", "requests, answers, tool calls", "over"],
                  [(program, ", ".join(which), *rest) for (program, *rest), which in versions.items()])
 
