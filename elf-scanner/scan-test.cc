@@ -74,6 +74,30 @@ std::optional<oisp_scan_answer> scan_path(const std::string& path) {
   return answer;
 }
 
+void check_refused(std::initializer_list<std::pair<const char*, const char*>> reasons) {
+  for (const auto& [path, reason] : reasons) {
+    const auto answer = scan_path(path);
+    REQUIRE(answer);
+    CHECK(answer->outcome == OISP_SCAN_REFUSED);
+    CHECK(std::string(answer->reason).find(reason) != std::string::npos);
+    CHECK(answer->site_count == 0);
+  }
+}
+
+// What is found in the programs that an environment variable names.
+std::vector<oisp_scan_answer> scan_those_in(const char* variable) {
+  const char* more = std::getenv(variable);
+  std::istringstream list(more == nullptr ? "" : more);
+  if (more == nullptr) std::printf("SKIP: %s names no programs\n", variable);
+  std::vector<oisp_scan_answer> answers;
+  for (std::string path; std::getline(list, path, ':');) {
+    const auto answer = scan_path(path);
+    REQUIRE((answer && answer->outcome == OISP_SCAN_FOUND));
+    answers.push_back(*answer);
+  }
+  return answers;
+}
+
 std::size_t count_role(const oisp_scan_answer& answer, std::uint32_t role) {
   std::size_t count = 0;
   for (const oisp_site& site : std::span(answer.sites, answer.site_count)) count += site.role == role ? 1 : 0;
@@ -233,28 +257,15 @@ TEST_CASE("BoringSSL without symbols: where what was peeked at is taken") {
 }
 
 TEST_CASE("BoringSSL without symbols: what cannot be proved is refused") {
-  const std::pair<const char*, const char*> kRefused[] = {
+  check_refused({
       {OISP_CORPUS "/boring-peeks.so", "not where SSL_read was inlined"},
       {OISP_CORPUS "/boring-inlined.so", "SSL_read is inlined into its caller"},
       {OISP_CORPUS "/boring-lines.so", "SSL_write is not one function here"},
-  };
-  for (const auto& [path, reason] : kRefused) {
-    const auto answer = scan_path(path);
-    REQUIRE(answer);
-    CHECK(answer->outcome == OISP_SCAN_REFUSED);
-    CHECK(std::string(answer->reason).find(reason) != std::string::npos);
-    CHECK(answer->site_count == 0);
-  }
+  });
 }
 
 TEST_CASE("BoringSSL without symbols: Bun and what is made with it") {
-  const char* more = std::getenv("OISP_TEST_BUNS");
-  std::istringstream list(more == nullptr ? "" : more);
-  if (more == nullptr) std::printf("SKIP: OISP_TEST_BUNS names no programs\n");
-  for (std::string path; std::getline(list, path, ':');) {
-    const auto answer = scan_path(path);
-    CHECK((answer && answer->outcome == OISP_SCAN_FOUND && answer->site_count == 6));
-  }
+  for (const oisp_scan_answer& answer : scan_those_in("OISP_TEST_BUNS")) CHECK(answer.site_count == 6);
 }
 
 TEST_CASE("rustls without symbols: by the calls through its boxes") {
@@ -302,28 +313,16 @@ TEST_CASE("rustls without symbols: before 0.23, by the number of records that en
 }
 
 TEST_CASE("rustls without symbols: what cannot be proved is refused") {
-  const std::pair<const char*, const char*> kRefused[] = {
+  check_refused({
       {OISP_CORPUS "/rustls-old-half.so", "the call that encrypts cannot be told apart"},
       {OISP_CORPUS "/rustls-half.so", "the call that decrypts was not found"},
       {OISP_CORPUS "/rustls-uncounted.so", "the call that encrypts cannot be told apart"},
-  };
-  for (const auto& [path, reason] : kRefused) {
-    const auto answer = scan_path(path);
-    REQUIRE(answer);
-    CHECK(answer->outcome == OISP_SCAN_REFUSED);
-    CHECK(std::string(answer->reason).find(reason) != std::string::npos);
-    CHECK(answer->site_count == 0);
-  }
+  });
 }
 
 TEST_CASE("rustls without symbols: Deno and others") {
-  const char* more = std::getenv("OISP_TEST_RUSTLS");
-  std::istringstream list(more == nullptr ? "" : more);
-  if (more == nullptr) std::printf("SKIP: OISP_TEST_RUSTLS names no programs\n");
-  for (std::string path; std::getline(list, path, ':');) {
-    const auto answer = scan_path(path);
-    CHECK((answer && answer->outcome == OISP_SCAN_FOUND && count_role(*answer, OISP_ROLE_SEAL) > 0));
-  }
+  for (const oisp_scan_answer& answer : scan_those_in("OISP_TEST_RUSTLS"))
+    CHECK(count_role(answer, OISP_ROLE_SEAL) > 0);
 }
 
 TEST_CASE("texts that tell which library is linked in") {

@@ -8,8 +8,8 @@ import subprocess
 
 import plans
 from cases_http2 import front
-from compare import compare
-from harness import CLIENTS, Failure, Provider, Skip, case, check, descendants, need, wait_for
+from compare import compare, compare_run
+from harness import CLIENTS, Provider, Skip, case, check, descendants, need, wait_for
 from packages import bun_program, program_of
 from runtimes import ALL_VERSIONS, BUNS, LOUD_BUNS, SILENT_BUNS
 
@@ -17,7 +17,6 @@ CLAUDE_CODE = "@anthropic-ai/claude-code-linux-x64@2.1.329"
 # In 153 SSL_read is inlined, and SSL_peek is used besides.
 CHROMIUM = "@sparticuz/chromium@153.0.0"
 OTHER_CHROMIUM = "@sparticuz/chromium@131.0.1"
-
 
 
 def bun_fetch(bench, version, **more):
@@ -29,11 +28,7 @@ def bun_fetch(bench, version, **more):
     if version in SILENT_BUNS:
         more["UNVERIFIED"] = "1"
     recording = bench.record([program, f"{CLIENTS}/fetch.mjs", bench.write_plan(plan)], env=bench.environment(**more))
-    try:
-        check(recording.status == 0, f"status {recording.status}: {recording.text()}")
-        compare(recording, bench.provider.entries(len(plan)))
-    except Failure as reason:
-        raise Failure(f"Bun {version}: {reason}") from reason
+    compare_run(bench, recording, len(plan), f"Bun {version}")
 
 
 @case

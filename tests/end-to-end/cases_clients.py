@@ -7,8 +7,8 @@ import subprocess
 
 import plans
 import runtimes
-from compare import compare
-from harness import CLIENTS, Failure, Skip, case, check, need
+from compare import compare_run
+from harness import CLIENTS, Skip, case, check, need
 from packages import cached_packages
 
 PYTHON = "/usr/bin/python3"  # Debian's, which has its packages and uses the system's libssl.
@@ -22,10 +22,9 @@ STATIC_NODES = ["16.20.2", "18.20.8", "20.19.5"]
 ROOM = ["--buffer-size", "64M"]
 
 
-def record_and_compare(bench, command, plan, **more):
-    recording = bench.record([*command, bench.write_plan(plan)] if plan else command, **more)
-    check(recording.status == 0, f"status {recording.status}: {recording.text()}")
-    return recording
+def client(bench, command, plan):
+    """One that takes the plan as its last word."""
+    compare_run(bench, bench.record([*command, bench.write_plan(plan)]), len(plan))
 
 
 def python(bench, library, plan, *arguments, options=()):
@@ -36,9 +35,7 @@ def python(bench, library, plan, *arguments, options=()):
             raise Skip(f"python3-{library} is not installed")
     command = [PYTHON, os.path.join(CLIENTS, "client.py"), library, bench.write_plan(plan), *map(str, arguments)]
     recording = bench.record(command, options)
-    check(recording.status == 0, f"status {recording.status}: {recording.text()}")
-    compare(recording, bench.provider.entries(len(plan)))
-    return recording
+    return compare_run(bench, recording, len(plan))
 
 
 @case
@@ -97,8 +94,7 @@ def curl_one_request_each(bench):
     need("curl")
     plan = plans.everything()
     recording = bench.record(["sh", "-c", "\n".join([*curl_command(bench, plan), "exit 0"])])
-    check(recording.status == 0, f"status {recording.status}: {recording.text()}")
-    compare(recording, bench.provider.entries(len(plan)))
+    compare_run(bench, recording, len(plan))
 
 
 @case
@@ -107,8 +103,7 @@ def curl_many_at_once(bench):
     plan = plans.everything()
     script = "\n".join([line + " &" for line in curl_command(bench, plan)] + ["wait"])
     recording = bench.record(["sh", "-c", script], ROOM)
-    check(recording.status == 0, f"status {recording.status}: {recording.text()}")
-    compare(recording, bench.provider.entries(len(plan)))
+    compare_run(bench, recording, len(plan))
 
 
 @case
@@ -117,13 +112,11 @@ def perl_lwp(bench):
     if subprocess.run(["perl", "-MLWP::Protocol::https", "-e", "1"], capture_output=True).returncode != 0:
         raise Skip("perl has no LWP::Protocol::https")
     plan = plans.everything()
-    recording = record_and_compare(bench, ["perl", os.path.join(CLIENTS, "client.pl")], plan)
-    compare(recording, bench.provider.entries(len(plan)))
+    client(bench, ["perl", os.path.join(CLIENTS, "client.pl")], plan)
 
 
 def node(bench, program, plan):
-    recording = record_and_compare(bench, [program, os.path.join(CLIENTS, "client.js")], plan)
-    compare(recording, bench.provider.entries(len(plan)))
+    client(bench, [program, os.path.join(CLIENTS, "client.js")], plan)
 
 
 @case
@@ -137,12 +130,8 @@ def official_packages_under(bench, runtime):
     plan = plans.everything()
     recording = bench.record([*runtime.command, os.path.join(CLIENTS, "sdk.mjs"), bench.write_plan(plan)],
                              env=bench.environment(SDK_FOLDER=folder, **runtime.environment))
-    try:
-        check(recording.status == 0, f"status {recording.status}: {recording.text()}")
-        # Some versions of Bun ask once more where an answer broke off: what was sent is for the provider to say.
-        compare(recording, bench.provider.entries(max(len(plan), len(recording.events("ai.request")))))
-    except Failure as reason:
-        raise Failure(f"{runtime.name}: {reason}") from reason
+    # Some versions of Bun ask once more where an answer broke off: what was sent is for the provider to say.
+    compare_run(bench, recording, max(len(plan), len(recording.events("ai.request"))), runtime.name)
 
 
 @case
@@ -194,8 +183,7 @@ def several_clients_at_once(bench):
     script = (f"{PYTHON} {CLIENTS}/client.py urllib {files[0]} & {PYTHON} {CLIENTS}/client.py connection {files[1]} & "
               f"node {CLIENTS}/client.js {files[2]} & node {CLIENTS}/client.js {files[3]} & wait")
     recording = bench.record(["sh", "-c", script], ROOM)
-    check(recording.status == 0, f"status {recording.status}: {recording.text()}")
-    compare(recording, bench.provider.entries(sum(map(len, all_plans))))
+    compare_run(bench, recording, sum(map(len, all_plans)))
 
 
 @case

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 
 import plans
-from compare import compare
+from compare import compare, compare_run
 from harness import CLIENTS, LIBRARIES, PATIENCE_S, Skip, case, check, copy_libssl, need, openssl_client
 
 NOBODY = pwd.getpwnam("nobody")
@@ -189,8 +189,7 @@ def app_on_events(bench):
     os.chmod(script, 0o755)
     plan = plans.basic()
     recording = bench.record([script, "connection", bench.write_plan(plan)])
-    check(recording.status == 0, f"status {recording.status}: {recording.text()}")
-    compare(recording, bench.provider.entries(len(plan)))
+    compare_run(bench, recording, len(plan))
     whole = {"app_id": "aider", "name": "aider", "vendor": "Aider AI", "category": "cli", "tier": "identified",
              "is_ai_app": True, "is_ai_host": False}
     for kind in ("process.exec", "ai.request", "ai.response"):

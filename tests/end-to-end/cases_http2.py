@@ -9,7 +9,7 @@ import subprocess
 
 import plans
 from cases_clients import PYTHON, curl_command
-from compare import body_of, check_ledgers, compare, compare_meaning
+from compare import body_of, check_ledgers, compare_meaning, compare_run
 from harness import CLIENTS, Skip, case, check, need
 
 
@@ -29,8 +29,7 @@ def front(provider, enter=()):
 def record_and_compare(bench, command, plan):
     with front(bench.provider) as url:
         recording = bench.record(["env", f"DEMO_URL={url}", *command])
-    check(recording.status == 0, f"status {recording.status}: {recording.text()}")
-    compare(recording, bench.provider.entries(len(plan)))
+    compare_run(bench, recording, len(plan))
     versions = {event["ext"]["oisp_sensor"]["http"]["version"] for event in recording.events("ai.request")}
     check(versions == {"2"}, f"versions {versions}")
     return recording

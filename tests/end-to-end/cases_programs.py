@@ -6,7 +6,7 @@ import signal
 import subprocess
 
 import plans
-from compare import check_ledgers, compare
+from compare import check_ledgers, compare, compare_run
 from harness import CLIENTS, LIBRARIES, Skip, case, check, copy_libssl, need, openssl_client, roles, wait_for
 
 
@@ -86,8 +86,7 @@ def file_that_becomes_a_libssl(bench):
     use = " ".join([openssl_client(bench), *arguments(bench, "blocking", count, 1000)])
     recording = bench.record(["/bin/sh", "-c", f"LD_PRELOAD={name} /bin/true && cat {name}.whole > {name} && "
                               f"LD_LIBRARY_PATH={folder} {use}"])
-    check(recording.status == 0, f"status {recording.status}: {recording.text()}")
-    compare(recording, bench.provider.entries(count))
+    compare_run(bench, recording, count)
 
 
 def links_of(launcher):

@@ -5,8 +5,8 @@ import os
 
 import plans
 import runtimes
-from compare import compare
-from harness import CLIENTS, Failure, Skip, case, check
+from compare import compare_run
+from harness import CLIENTS, Skip, case
 from packages import rust_client
 
 
@@ -14,11 +14,7 @@ def deno_fetch(bench, version, plan, **more):
     runtime = runtimes.deno(bench, version)
     recording = bench.record([*runtime.command, f"{CLIENTS}/fetch.mjs", bench.write_plan(plan)],
                              env=bench.environment(**runtime.environment, **more))
-    try:
-        check(recording.status == 0, f"status {recording.status}: {recording.text()}")
-        compare(recording, bench.provider.entries(len(plan)))
-    except Failure as reason:
-        raise Failure(f"{runtime.name}: {reason}") from reason
+    compare_run(bench, recording, len(plan), runtime.name)
 
 
 @case
@@ -53,11 +49,7 @@ def rust_fetch(bench, name, build, profile, **more):
     with open(file, "w") as target:
         target.writelines(f"{step['path']} {json.dumps(step['body'])}\n" for step in plan)
     recording = bench.record([program, file], env=bench.environment(**more))
-    try:
-        check(recording.status == 0, f"status {recording.status}: {recording.text()}")
-        compare(recording, bench.provider.entries(len(plan)))
-    except Failure as reason:
-        raise Failure(f"{name} {build}: {reason}") from reason
+    compare_run(bench, recording, len(plan), f"{name} {build}")
 
 
 @case

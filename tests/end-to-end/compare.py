@@ -6,7 +6,7 @@ import json
 import re
 import zlib
 
-from harness import answers, check, dialects
+from harness import Failure, answers, check, dialects
 
 DIALECTS = dialects.DIALECTS
 PID = re.compile(r"\bpid (\d+)\b")
@@ -42,6 +42,16 @@ def compare(recording, entries, pids=None, joined_late=False, server=None):
                                f"{body[-160:]!r}): {reason}") from reason
     compare_tools(recording, expected)
     check_ledgers(recording, joined_late)
+
+
+def compare_run(bench, recording, count, who=None):
+    """Of a command that had to end well, after `count` exchanges; `who` is named where it did not."""
+    try:
+        check(recording.status == 0, f"status {recording.status}: {recording.text()}")
+        compare(recording, bench.provider.entries(count))
+    except Failure as reason:
+        raise Failure(f"{who}: {reason}" if who else str(reason)) from reason
+    return recording
 
 
 def difference(seen, expected):
